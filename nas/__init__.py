@@ -1,0 +1,1 @@
+"""From an architecture to a trained network: plan, cost, modules, tasks, data, training."""

@@ -1,0 +1,1 @@
+"""One file a data source, and the cache that holds decoded frames at proxy resolution."""

@@ -1,0 +1,63 @@
+"""What every data set offers: frames with the labels it has, split by split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas.resolution import Resolution
+from search_spaces.task_spec import TaskSpec
+
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[Split, ...] = ("train", "val", "test")
+
+
+class DataError(ValueError):
+    """Data that cannot be used as it is; names the file, the field and the repair."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One labelled frame as its source delivers it.
+
+    ``image`` and ``previous`` are ``(H, W, 3)`` uint8 RGB; ``previous`` is the frame before, or
+    None where there is none. ``labels`` holds one ``(H, W)`` array by task name; a task that has
+    no label here is absent.
+    """
+
+    image: NDArray[np.uint8]
+    previous: NDArray[np.uint8] | None = None
+    labels: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+
+
+class DataSource(Protocol):
+    """A data set: which tasks it labels, how many frames each split has, and each frame."""
+
+    @property
+    def name(self) -> str:
+        """Short name for messages and study names, as ``synthetic`` or ``camvid``."""
+
+    @property
+    def tasks(self) -> tuple[TaskSpec, ...]:
+        """The tasks that this source has labels for."""
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether frames come with the frame before them."""
+
+    def length(self, split: Split) -> int:
+        """Number of frames in a split, 0 where the split does not exist."""
+
+    def frame(self, split: Split, index: int, resolution: Resolution) -> Frame:
+        """One frame. A source that renders does so at ``resolution``; a source that reads files
+        may deliver their own size. Must be a pure function of its arguments.
+
+        Raises ``DataError`` naming file and field where the data is broken.
+        """
+
+    def fingerprint(self) -> str:
+        """Changes whenever any frame would: the cache is keyed by it."""

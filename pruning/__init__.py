@@ -1,0 +1,1 @@
+"""Task-specific filter pruning: which filters survive, and the copying of their weights."""

@@ -1,0 +1,1 @@
+"""The search: studies, fronts, exports, and the command line."""
