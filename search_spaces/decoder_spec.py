@@ -1,0 +1,43 @@
+"""The decoder that each task has: a light FPN, or the FCN8 of the paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import get_args
+
+from search_spaces.encoder_spec import CHANNEL_MULTIPLE
+from search_spaces.task_spec import ArchitectureError
+from search_spaces.vocabulary import DecoderKind
+
+DECODERS: tuple[DecoderKind, ...] = get_args(DecoderKind)
+#: Output strides at which decoders have features, coarse to fine.
+LEVELS = (32, 16, 8, 4)
+#: Output strides at which each kind of decoder reads the encoder, coarse to fine.
+DECODER_LEVELS = MappingProxyType({"fpn": LEVELS, "fcn8": LEVELS[:3]})
+_DEFAULT_WIDTH = 64
+_WIDEST = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderSpec:
+    """Kind, and channels per level; an FCN8 is as wide as its task's output, so width is moot."""
+
+    kind: DecoderKind = "fpn"
+    width: int = _DEFAULT_WIDTH
+
+    def __post_init__(self) -> None:
+        if self.kind not in DECODERS:
+            raise ArchitectureError(f"decoder.kind is {self.kind!r}, use {', '.join(DECODERS)}")
+        if self.kind == "fcn8":
+            object.__setattr__(self, "width", _DEFAULT_WIDTH)
+        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= _WIDEST:
+            raise ArchitectureError(
+                f"decoder.width is {self.width}, use a multiple of {CHANNEL_MULTIPLE} "
+                f"from {CHANNEL_MULTIPLE} to {_WIDEST}"
+            )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Output strides of the decoder's levels, coarse to fine."""
+        return DECODER_LEVELS[self.kind]
