@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.data.source import IGNORE
 from nas.resolution import Resolution
 from search_spaces.task_spec import TaskSpec
 
@@ -55,12 +56,13 @@ class LabelStatistics:
 class Task(ABC):
     """Behaviour of one task. A subclass is one file and one line in ``nas.tasks.kinds``.
 
-    Labels are ``(H, W)`` arrays of ``label_dtype``; classes use ``IGNORE`` (255) for pixels
-    without a label, regressions use their own invalid value, documented in their file.
+    Labels are ``(H, W)`` arrays of ``label_dtype``. ``unlabelled`` is the value of pixels without
+    a label: ``IGNORE`` (255) for classes, an impossible value for regressions.
     """
 
     kind: ClassVar[str]
     label_dtype: ClassVar[type[np.generic]]
+    unlabelled: ClassVar[float] = IGNORE
     metrics: ClassVar[tuple[Metric, ...]]
     output_unit: ClassVar[str]
 
