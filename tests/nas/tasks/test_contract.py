@@ -1,0 +1,316 @@
+"""Every kind of task through the same checks; a new kind adds one case here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nas.resolution import Resolution
+from nas.tasks.kinds import KINDS, make_task
+from nas.tasks.task import Array, LabelStatistics, Task
+from search_spaces.task_spec import TaskSpec
+
+HEIGHT, WIDTH = 48, 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A task, how to draw a label of it, and the output that predicts a label perfectly."""
+
+    spec: TaskSpec
+    label: Callable[[np.random.Generator], Array]
+    perfect: Callable[[Tensor], Tensor]
+    broken: Array
+    worst: dict[str, float]
+
+
+def class_label(
+    shares: tuple[float, ...], ignored: float
+) -> Callable[[np.random.Generator], Array]:
+    def draw(generator: np.random.Generator) -> Array:
+        label = generator.choice(len(shares), (HEIGHT, WIDTH), p=shares).astype(np.uint8)
+        label[generator.random((HEIGHT, WIDTH)) < ignored] = 255
+        return label
+
+    return draw
+
+
+def depth_label(generator: np.random.Generator) -> Array:
+    metres = np.exp(generator.normal(2.5, 0.8, (HEIGHT, WIDTH))).astype(np.float32)
+    metres[generator.random((HEIGHT, WIDTH)) < 0.3] = 0
+    return metres
+
+
+def perfect_classes(classes: int) -> Callable[[Tensor], Tensor]:
+    def output(label: Tensor) -> Tensor:
+        index = torch.where(label == 255, 0, label).long()
+        return 20 * torch.nn.functional.one_hot(index, classes).movedim(-1, 1).float()
+
+    return output
+
+
+CASES = {
+    "segmentation": Case(
+        spec=TaskSpec(
+            name="road_scene", kind="segmentation", channels=4, classes=("a", "b", "c", "d")
+        ),
+        label=class_label((0.6, 0.3, 0.08, 0.02), ignored=0.1),
+        perfect=perfect_classes(4),
+        broken=np.full((HEIGHT, WIDTH), 4, np.uint8),
+        worst={"miou": 0, "pixel_accuracy": 0},
+    ),
+    "depth": Case(
+        spec=TaskSpec(name="depth", kind="depth", channels=1, positive=True),
+        label=depth_label,
+        perfect=lambda label: torch.where(label > 0, label, 7.0)[:, None],
+        broken=np.full((HEIGHT, WIDTH), np.nan, np.float32),
+        worst={"delta_1_25": 0, "abs_rel": 79, "rmse_m": 79},
+    ),
+    "motion": Case(
+        spec=TaskSpec(name="motion", kind="motion", channels=2, classes=("static", "moving")),
+        label=class_label((0.96, 0.04), ignored=0.1),
+        perfect=perfect_classes(2),
+        broken=np.full((HEIGHT, WIDTH), 2, np.uint8),
+        worst={"iou_moving": 0, "miou": 0},
+    ),
+}
+
+
+@pytest.fixture(params=sorted(CASES))
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+@pytest.fixture
+def task(case: Case) -> Task:
+    return make_task(case.spec)
+
+
+@pytest.fixture
+def labels(case: Case) -> list[Array]:
+    generator = np.random.default_rng(0)
+    return [case.label(generator) for _ in range(6)]
+
+
+@pytest.fixture
+def statistics(task: Task, labels: list[Array]) -> LabelStatistics:
+    return task.statistics(iter(labels))
+
+
+def batch(labels: list[Array]) -> Tensor:
+    return torch.from_numpy(np.stack(labels))
+
+
+def unlabelled(task: Task) -> Array:
+    return np.full((HEIGHT, WIDTH), task.unlabelled, task.label_dtype)
+
+
+def as_network(task: Task, raw: Tensor) -> Tensor:
+    """What the network's end makes of raw values."""
+    return raw.exp() if task.spec.positive else raw
+
+
+def random_output(task: Task, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(6, task.spec.channels, HEIGHT, WIDTH, generator=generator)
+
+
+def is_better(task: Task, value: float, other: float) -> bool:
+    return value >= other if task.primary.direction == "maximize" else value <= other
+
+
+def test_every_kind_has_a_case() -> None:
+    assert {case.spec.kind for case in CASES.values()} == set(KINDS)
+
+
+def test_labels_drawn_for_a_case_pass_the_check(task: Task, labels: list[Array]) -> None:
+    for label in labels:
+        task.check_label(label)
+        assert label.dtype == task.label_dtype
+    task.check_label(unlabelled(task))
+
+
+def test_broken_label_is_named(task: Task, case: Case) -> None:
+    with pytest.raises(ValueError, match=r"the label holds .* allowed are") as error:
+        task.check_label(case.broken)
+    assert "\n" not in str(error.value)
+
+
+def test_label_of_wrong_shape_or_type_is_named(task: Task) -> None:
+    for label in (np.zeros((3, 4, 5), task.label_dtype), np.zeros((3, 4), np.complex64)):
+        with pytest.raises(ValueError, match=r"the label is .* of shape"):
+            task.check_label(label)
+
+
+@pytest.mark.parametrize("size", ["32x32", "64x48", "128x96", "40x33", "128x32"])
+def test_resizing_never_invents_a_value(task: Task, labels: list[Array], size: str) -> None:
+    resolution = Resolution.parse(size)
+    resized = task.resize_label(labels[0], resolution)
+    assert resized.shape == (resolution.height, resolution.width)
+    assert resized.dtype == task.label_dtype
+    assert np.isin(resized, labels[0]).all()
+    task.check_label(resized)
+
+
+def test_resizing_to_its_own_size_changes_nothing(task: Task, labels: list[Array]) -> None:
+    same = task.resize_label(labels[0], Resolution(WIDTH, HEIGHT))
+    np.testing.assert_array_equal(same, labels[0])
+
+
+def test_unlabelled_stays_unlabelled(task: Task) -> None:
+    resized = task.resize_label(unlabelled(task), Resolution(32, 40))
+    assert (resized == task.unlabelled).all()
+
+
+def test_flipping_twice_is_identity(task: Task, labels: list[Array]) -> None:
+    label = batch(labels)
+    flipped = task.flip_label(label)
+    assert not torch.equal(flipped, label)
+    assert torch.equal(task.flip_label(flipped), label)
+
+
+def test_zoom_keeps_unlabelled_pixels_unlabelled(task: Task) -> None:
+    label = torch.from_numpy(unlabelled(task))[None]
+    assert torch.equal(task.zoom_label(label, 1.7), label)
+
+
+def test_statistics_have_the_shapes_of_the_output(task: Task, statistics: LabelStatistics) -> None:
+    shape = (task.spec.channels,)
+    assert statistics.initial_bias.shape == statistics.constant.shape == shape
+    assert statistics.initial_bias.isfinite().all()
+    if statistics.class_weights is not None:
+        assert statistics.class_weights.shape == shape
+        assert (statistics.class_weights > 0).all()
+
+
+def test_statistics_without_any_label_are_finite(task: Task) -> None:
+    for labels in ([], [unlabelled(task)]):
+        statistics = task.statistics(iter(labels))
+        assert statistics.initial_bias.isfinite().all()
+        assert statistics.constant.isfinite().all()
+
+
+def test_perfect_output_has_almost_no_loss(
+    task: Task, case: Case, labels: list[Array], statistics: LabelStatistics
+) -> None:
+    loss = task.loss(case.perfect(batch(labels)), batch(labels), statistics)
+    assert loss.shape == ()
+    assert 0 <= float(loss) < 1e-5
+
+
+def test_loss_is_positive_finite_and_falls_along_its_gradient(
+    task: Task, labels: list[Array], statistics: LabelStatistics
+) -> None:
+    raw = random_output(task).requires_grad_()
+    loss = task.loss(as_network(task, raw), batch(labels), statistics)
+    loss.backward()
+    assert raw.grad is not None
+    assert raw.grad.isfinite().all()
+    assert raw.grad.abs().sum() > 0
+    step = raw.detach() - 10 * raw.grad
+    assert (
+        0
+        < float(task.loss(as_network(task, step), batch(labels), statistics))
+        < float(loss.detach())
+    )
+
+
+def test_loss_of_reduced_precision_is_computed_in_full(
+    task: Task, labels: list[Array], statistics: LabelStatistics
+) -> None:
+    output = as_network(task, random_output(task)).bfloat16()
+    loss = task.loss(output, batch(labels), statistics)
+    assert loss.dtype == torch.float32
+    assert torch.equal(loss, task.loss(output.float(), batch(labels), statistics))
+
+
+def test_unlabelled_batch_has_zero_loss_and_gradient(
+    task: Task, statistics: LabelStatistics
+) -> None:
+    raw = random_output(task).requires_grad_()
+    label = torch.from_numpy(unlabelled(task)).expand(6, -1, -1)
+    loss = task.loss(as_network(task, raw), label, statistics)
+    loss.backward()
+    assert float(loss) == 0
+    assert raw.grad is not None
+    assert (raw.grad == 0).all()
+
+
+def test_unlabelled_pixels_change_neither_loss_nor_metrics(
+    task: Task, labels: list[Array], statistics: LabelStatistics
+) -> None:
+    label = batch(labels)
+    label[:, ::2] = task.unlabelled
+    output = as_network(task, random_output(task))
+    other = output.clone()
+    other[:, :, ::2] = as_network(task, random_output(task, seed=1))[:, :, ::2]
+    assert torch.equal(task.loss(output, label, statistics), task.loss(other, label, statistics))
+    assert measure(task, output, label) == measure(task, other, label)
+
+
+def measure(task: Task, output: Tensor, label: Tensor) -> dict[str, float]:
+    evaluator = task.evaluator()
+    evaluator.update(output, label)
+    return evaluator.result()
+
+
+def test_perfect_output_has_the_best_metrics(task: Task, case: Case, labels: list[Array]) -> None:
+    result = measure(task, case.perfect(batch(labels)), batch(labels))
+    best = {"maximize": 1.0, "minimize": 0.0}
+    for metric in task.metrics:
+        assert result[metric.name] == pytest.approx(best[metric.direction])
+
+
+def test_metrics_without_a_labelled_pixel_are_the_worst(task: Task, case: Case) -> None:
+    label = torch.from_numpy(unlabelled(task))[None]
+    result = measure(task, as_network(task, random_output(task))[:1], label)
+    assert {metric.name: result[metric.name] for metric in task.metrics} == case.worst
+    assert task.evaluator().result() == result
+
+
+def test_metrics_do_not_depend_on_the_batches(task: Task, labels: list[Array]) -> None:
+    output, label = as_network(task, random_output(task)), batch(labels)
+    evaluator = task.evaluator()
+    for start, stop in ((0, 1), (1, 4), (4, 6)):
+        evaluator.update(output[start:stop], label[start:stop])
+    assert evaluator.result() == pytest.approx(measure(task, output, label))
+
+
+def test_metrics_survive_an_output_that_is_not_finite(task: Task, labels: list[Array]) -> None:
+    for value in (float("nan"), float("inf")):
+        output = torch.full((6, task.spec.channels, HEIGHT, WIDTH), value)
+        result = measure(task, output, batch(labels))
+        assert all(np.isfinite(list(result.values())))
+
+
+def test_no_random_constant_beats_the_best_constant(
+    task: Task, labels: list[Array], statistics: LabelStatistics
+) -> None:
+    name = task.primary.name
+    best = task.evaluate_constant(statistics, labels)[name]
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        raw = statistics.initial_bias + torch.randn(task.spec.channels, generator=generator)
+        constant = as_network(task, raw).view(1, -1, 1, 1).expand(6, -1, HEIGHT, WIDTH)
+        value = measure(task, constant, batch(labels))[name]
+        assert is_better(task, best + 1e-3, value)
+
+
+def test_pictures_of_a_label_and_its_perfect_output_agree(
+    task: Task, case: Case, labels: list[Array]
+) -> None:
+    label = labels[0]
+    of_label = task.picture_of_label(label)
+    of_output = task.picture_of_output(case.perfect(batch(labels))[0])
+    labelled: NDArray[np.bool_] = np.asarray(label != task.unlabelled)
+    assert of_label.shape == of_output.shape == (HEIGHT, WIDTH, 3)
+    assert of_label.dtype == of_output.dtype == np.uint8
+    np.testing.assert_array_equal(of_label[labelled], of_output[labelled])
+    assert (of_label[~labelled] == 0).all()
+    assert (of_label[labelled].max(axis=-1) > 0).all()
