@@ -14,7 +14,7 @@ from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
-from search_spaces.task_spec import ArchitectureError, TaskSpec
+from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
 from search_spaces.vocabulary import Fusion, PrunedPart, Weighting
 
 FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
@@ -48,7 +48,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         self._check_words()
-        self._set("tasks", tuple(sorted(self.tasks, key=lambda task: task.name)))
+        self._set("tasks", ordered_tasks(self.tasks))
         self._check_tasks()
         if self.streams == 1:
             self._set("fusion", "concat")
@@ -130,11 +130,6 @@ class Architecture:
 
     def _check_tasks(self) -> None:
         names = self.task_names
-        if not names:
-            raise ArchitectureError("tasks is empty, name at least one task")
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice:
-            raise ArchitectureError(f"tasks names {twice} twice, give each task its own name")
         if self.sharing.tasks != names:
             raise ArchitectureError(
                 f"sharing speaks of {', '.join(self.sharing.tasks)}, "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from search_spaces.encoder_spec import CHANNEL_MULTIPLE
+from search_spaces.encoder_spec import CHANNEL_MULTIPLE, WIDEST
 from search_spaces.task_spec import ArchitectureError
 from search_spaces.vocabulary import DecoderKind
 
@@ -16,7 +16,6 @@ LEVELS = (32, 16, 8, 4)
 #: Output strides at which each kind of decoder reads the encoder, coarse to fine.
 DECODER_LEVELS = MappingProxyType({"fpn": LEVELS, "fcn8": LEVELS[:3]})
 _DEFAULT_WIDTH = 64
-_WIDEST = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +30,10 @@ class DecoderSpec:
             raise ArchitectureError(f"decoder.kind is {self.kind!r}, use {', '.join(DECODERS)}")
         if self.kind == "fcn8":
             object.__setattr__(self, "width", _DEFAULT_WIDTH)
-        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= _WIDEST:
+        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= WIDEST:
             raise ArchitectureError(
                 f"decoder.width is {self.width}, use a multiple of {CHANNEL_MULTIPLE} "
-                f"from {CHANNEL_MULTIPLE} to {_WIDEST}"
+                f"from {CHANNEL_MULTIPLE} to {WIDEST}"
             )
 
     @property

@@ -14,7 +14,8 @@ STAGES = 5
 STAGE_STRIDES = (4, 4, 8, 16, 32)
 #: Channel widths are multiples of it, so that vector units run full.
 CHANNEL_MULTIPLE = 8
-_WIDEST = 512
+#: Most channels that an encoder's stem, a decoder or an augmentation may have.
+WIDEST = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,10 @@ class EncoderSpec:
             raise ArchitectureError(
                 f"encoder.depth is {self.depth!r}, use one of {', '.join(ENCODERS)}"
             )
-        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= _WIDEST:
+        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= WIDEST:
             raise ArchitectureError(
                 f"encoder.width is {self.width}, use a multiple of {CHANNEL_MULTIPLE} "
-                f"from {CHANNEL_MULTIPLE} to {_WIDEST}"
+                f"from {CHANNEL_MULTIPLE} to {WIDEST}"
             )
 
     def planes(self, stage: int) -> int:

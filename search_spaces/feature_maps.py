@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search_spaces.encoder_spec import CHANNEL_MULTIPLE, STAGES
+from search_spaces.encoder_spec import CHANNEL_MULTIPLE, STAGES, WIDEST
 from search_spaces.task_spec import ArchitectureError
-
-_WIDEST = 512
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -27,8 +25,8 @@ class Augmentation:
             raise ArchitectureError(
                 f"augmentations: stage is {self.stage}, use 0 (stem) to {STAGES - 1}"
             )
-        if self.channels % CHANNEL_MULTIPLE or not 0 <= self.channels <= _WIDEST:
+        if self.channels % CHANNEL_MULTIPLE or not 0 <= self.channels <= WIDEST:
             raise ArchitectureError(
                 f"augmentations: channels is {self.channels}, use a multiple of "
-                f"{CHANNEL_MULTIPLE} from 0 to {_WIDEST}"
+                f"{CHANNEL_MULTIPLE} from 0 to {WIDEST}"
             )

@@ -10,7 +10,8 @@ from search_spaces.task_spec import ArchitectureError
 from search_spaces.vocabulary import PrunedPart
 
 PARTS: tuple[PrunedPart, ...] = get_args(PrunedPart)
-_LARGEST_RATIO = 0.9
+#: Nothing prunes away more than this share of a part's filters.
+LARGEST_RATIO = 0.9
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -28,10 +29,10 @@ class FilterRatio:
     def __post_init__(self) -> None:
         if self.part not in PARTS:
             raise ArchitectureError(f"pruning: part is {self.part!r}, use {', '.join(PARTS)}")
-        if not 0 <= self.ratio <= _LARGEST_RATIO:
+        if not 0 <= self.ratio <= LARGEST_RATIO:
             raise ArchitectureError(
                 f"pruning: ratio of {self.task}'s {self.part} is {self.ratio}, "
-                f"use 0 to {_LARGEST_RATIO}"
+                f"use 0 to {LARGEST_RATIO}"
             )
         object.__setattr__(self, "ratio", float(self.ratio))
 

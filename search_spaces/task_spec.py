@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -40,3 +41,15 @@ class TaskSpec:
                 f"task {self.name}: {len(self.classes)} class names for {self.channels} channels, "
                 "give one name a channel"
             )
+
+
+def ordered_tasks(tasks: Iterable[TaskSpec]) -> tuple[TaskSpec, ...]:
+    """The tasks sorted by name; raises ``ArchitectureError`` if there is none or a name twice."""
+    ordered = tuple(sorted(tasks, key=lambda task: task.name))
+    names = [task.name for task in ordered]
+    if not names:
+        raise ArchitectureError("tasks is empty, name at least one task")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise ArchitectureError(f"tasks names {twice} twice, give each task its own name")
+    return ordered
