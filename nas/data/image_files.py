@@ -1,0 +1,115 @@
+"""Images and label images on disk: read, checked, and stamped for the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from nas.data.source import IGNORE, DataError
+
+#: Pillow's modes of one channel whose pixels are label values (P: index into a palette).
+_LABEL_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L", "F")
+#: Modes of more than 8 bits a channel, which Pillow would clip rather than scale.
+_DEEP_MODES = ("I", "I;16", "I;16B", "I;16L", "F")
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """An 8-bit image as ``(H, W, 3)`` RGB; raises ``DataError`` with the file."""
+    image = _decode(path)
+    if image.mode in _DEEP_MODES:
+        raise DataError(
+            f"{path}: the image has mode {image.mode} with more than 8 bits, "
+            "convert it to 8-bit RGB or grey"
+        )
+    return np.asarray(image.convert("RGB"))
+
+
+def read_label(path: Path) -> NDArray[np.generic]:
+    """The values of a label image of one channel, ``(H, W)``, in the file's own integer or float
+    type; raises ``DataError`` with the file."""
+    image = _decode(path)
+    if image.mode not in _LABEL_MODES:
+        raise DataError(
+            f"{path}: the label has mode {image.mode}, give one channel (a grey or palette PNG "
+            "whose pixel values are the labels)"
+        )
+    values = np.asarray(image)
+    return values.astype(np.uint8) if values.dtype == np.bool_ else values
+
+
+def class_values(
+    values: NDArray[np.generic], path: Path, classes: tuple[str, ...], ignore: int
+) -> NDArray[np.uint8]:
+    """A class label ``(H, W)`` as uint8 with ``ignore`` turned into ``IGNORE``.
+
+    Raises ``DataError`` with the file and the value that is neither a class nor ``ignore``.
+    """
+    if values.dtype.kind not in "ui":
+        raise DataError(f"{path}: the label holds {values.dtype} values, give integer classes")
+    present = np.unique(values)
+    for value in present:
+        if value != ignore and not 0 <= value < len(classes):
+            raise DataError(
+                f"{path}: the label holds the value {value}, allowed are 0 to {len(classes) - 1} "
+                f"({', '.join(classes)}) and {ignore} for no label"
+            )
+    return np.where(values == ignore, IGNORE, values).astype(np.uint8)
+
+
+def check_size(found: tuple[int, ...], wanted: tuple[int, ...], path: Path, beside: Path) -> None:
+    """Raise ``DataError`` unless two arrays ``(H, W, …)`` have one height and width."""
+    if found[:2] != wanted[:2]:
+        raise DataError(
+            f"{path}: {found[1]}x{found[0]} pixels, but {beside} has {wanted[1]}x{wanted[0]}; "
+            "both must be of one size"
+        )
+
+
+def check_file(path: Path) -> None:
+    """Raise ``DataError`` where there is no file; its content is checked when it is read."""
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"{path}: the file {what}")
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a UTF-8 text file without their ends; raises ``DataError`` with the file."""
+    check_file(path)
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+
+
+def stamp_files(paths: Iterable[Path]) -> str:
+    """SHA-256 over path, size and time of change (ns) of every file, in order.
+
+    Far cheaper than the files' contents, and changes with every ordinary way of editing one.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        digest.update(f"{os.path.abspath(path)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _decode(path: Path) -> Image.Image:
+    check_file(path)
+    try:
+        image = Image.open(path)
+        image.load()
+    except Exception as error:  # what decoders raise on broken bytes has no common class
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: the image cannot be read: {reason}") from error
+    return image

@@ -1,0 +1,143 @@
+"""Data as a command line names it: ``NAME``, ``NAME:PATH``, ``NAME:PATH#old=new,old=new``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from nas.data.camvid import CamVidSource
+from nas.data.manifest import ManifestSource
+from nas.data.renaming import RenamedSource
+from nas.data.source import DataError, DataSource
+from search_spaces.task_spec import TaskSpec
+
+_RENAMING = re.compile(r"#(\s*[^#=,/\\]+=[^#=,/\\]+(?:,[^#=,/\\]+=[^#=,/\\]+)*)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataKind:
+    """One name that ``--data`` knows: what it reads, and how it is opened from a path and a
+    seed."""
+
+    name: str
+    path: str | None
+    summary: str
+    open: Callable[[Path, int], DataSource]
+
+
+def _open_synthetic(path: Path, seed: int) -> DataSource:
+    from nas.data.synthetic import SyntheticSource  # the renderer is needed only here
+
+    return SyntheticSource(seed=seed)
+
+
+DATA_KINDS: Mapping[str, DataKind] = {
+    kind.name: kind
+    for kind in (
+        DataKind(
+            name="synthetic",
+            path=None,
+            summary="a procedural driving world with segmentation, depth and motion",
+            open=_open_synthetic,
+        ),
+        DataKind(
+            name="camvid",
+            path="FOLDER",
+            summary="CamVid: the folder with train.txt and val.txt; segmentation",
+            open=lambda path, _seed: CamVidSource(path),
+        ),
+        DataKind(
+            name="manifest",
+            path="FILE",
+            summary="your own frames, listed in a JSON Lines file; see docs/data.md",
+            open=lambda path, _seed: ManifestSource(path),
+        ),
+    )
+}
+
+
+def open_source(spec: str, *, seed: int) -> DataSource:
+    """Open the data that a ``--data`` argument names.
+
+    ``seed`` is that of the synthetic world. Raises ``DataError`` for an unknown name, a path that
+    is missing or superfluous, a renaming that does not fit, and data that is broken.
+    """
+    rest, names = _split_renaming(spec)
+    name, colon, path = rest.partition(":")
+    kind = _kind(spec, name)
+    if kind.path is None and colon:
+        raise DataError(f"data {spec!r}: {name} takes no path, write {name}")
+    if kind.path is not None and not path:
+        raise DataError(f"data {spec!r}: the path is missing, write {name}:{kind.path}")
+    source = kind.open(Path(path).expanduser(), seed)
+    return RenamedSource(source, names) if names else source
+
+
+def tasks_of(sources: Sequence[DataSource]) -> tuple[TaskSpec, ...]:
+    """The tasks that the sources label together, each once, in the order of first mention.
+
+    Raises ``DataError`` for no source, for one given twice, and where two sources label one task
+    differently: they would have to agree on kind and classes.
+    """
+    if not sources:
+        raise DataError("no data is given, use for example --data synthetic")
+    _refuse_twins(sources)
+    merged: dict[str, tuple[TaskSpec, DataSource]] = {}
+    for source in sources:
+        for spec in source.tasks:
+            known, owner = merged.setdefault(spec.name, (spec, source))
+            if known != spec:
+                raise _disagreement(known, owner, spec, source)
+    return tuple(spec for spec, _ in merged.values())
+
+
+def _split_renaming(spec: str) -> tuple[str, dict[str, str]]:
+    match = _RENAMING.search(spec)
+    if match is None:
+        return spec, {}
+    names: dict[str, str] = {}
+    for pair in match[1].split(","):
+        old, new = (part.strip() for part in pair.split("="))
+        if old in names:
+            raise DataError(f"data {spec!r}: task {old} is renamed twice")
+        names[old] = new
+    return spec[: match.start()], names
+
+
+def _kind(spec: str, name: str) -> DataKind:
+    if name in DATA_KINDS:
+        return DATA_KINDS[name]
+    known = ", ".join(
+        kind.name if kind.path is None else f"{kind.name}:{kind.path}"
+        for kind in DATA_KINDS.values()
+    )
+    close = get_close_matches(name, DATA_KINDS, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise DataError(f"data {spec!r}: {name!r} is unknown, there are {known}{hint}")
+
+
+def _refuse_twins(sources: Sequence[DataSource]) -> None:
+    seen: set[str] = set()
+    for source in sources:
+        fingerprint = source.fingerprint()
+        if fingerprint in seen:
+            raise DataError(f"data {source.name} is given twice, give it once")
+        seen.add(fingerprint)
+
+
+def _disagreement(
+    known: TaskSpec, owner: DataSource, spec: TaskSpec, source: DataSource
+) -> DataError:
+    return DataError(
+        f"task {spec.name}: {owner.name} has {_described(known)}, but {source.name} has "
+        f"{_described(spec)}; let them agree, or rename one by ending its --data with "
+        f"#{spec.name}=another_name"
+    )
+
+
+def _described(spec: TaskSpec) -> str:
+    classes = f" of {len(spec.classes)} classes ({', '.join(spec.classes)})" if spec.classes else ""
+    return f"{spec.kind}{classes}"
