@@ -11,6 +11,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.encoder_spec import ENCODERS, STAGE_STRIDES, STAGES
 from search_spaces.filter_ratios import kept_channels
 from search_spaces.sharing import Group
+from search_spaces.vocabulary import PrunedPart
 
 _STAGE_OF_STRIDE = {4: 1, 8: 2, 16: 3, 32: 4}
 _IMAGE_CHANNELS = 3
@@ -44,9 +45,38 @@ def read_prefix(architecture: Architecture, task: str, stage: int) -> int:
 
     Of a shared stage it is the task's own prefix, of a stage of its own all that is kept.
     """
-    alone = len(architecture.sharing.group(task, stage)) == 1
-    ratio = architecture.ratio(task, "branch" if alone else "shared")
+    group = architecture.sharing.group(task, stage)
+    kept = kept_stage_channels(architecture, group, stage)
+    if len(group) == 1:
+        return kept
+    ratio = architecture.ratio(task, "shared")
+    return min(kept, kept_channels(architecture.encoder.channels(stage), ratio))
+
+
+def kept_stage_channels(architecture: Architecture, group: Group, stage: int) -> int:
+    """Output channels of an encoder stage after pruning: the longest prefix that a task reads.
+
+    A stage that begins with an identity shortcut is as wide as what it reads.
+    """
+    if _begins_with_identity(architecture, group, stage):
+        return sum(read.channels for read in _encoder_reads(architecture, group, stage))
+    ratio = _group_ratio(architecture, group)
     return kept_channels(architecture.encoder.channels(stage), ratio)
+
+
+def _group_ratio(a: Architecture, group: Group) -> float:
+    part: PrunedPart = "branch" if len(group) == 1 else "shared"
+    return min(a.ratio(task, part) for task in group)
+
+
+def _begins_with_identity(a: Architecture, group: Group, stage: int) -> bool:
+    """Whether the dense network has no convolution in the first shortcut of a stage.
+
+    That is so where neither resolution nor width change: at the first stage of basic blocks.
+    """
+    if stage != 1 or a.encoder.channels(0) != a.encoder.channels(1):
+        return False
+    return not (len(group) == 1 and a.augmented_channels(group[0], 0))
 
 
 # --- encoder ------------------------------------------------------------------------------------
@@ -67,17 +97,18 @@ def _encoder(a: Architecture) -> list[Node]:
 
 
 def _encoder_node(a: Architecture, group: Group, stage: int) -> Node:
-    ratio = min(_stage_ratio(a, task, stage) for task in group)
-    channels = kept_channels(a.encoder.channels(stage), ratio)
-    inner = kept_channels(a.encoder.planes(stage), ratio)
+    channels = kept_stage_channels(a, group, stage)
+    inner = kept_channels(a.encoder.planes(stage), _group_ratio(a, group))
     reads = _encoder_reads(a, group, stage)
-    width = sum(read.channels for read in reads)
     depth = ENCODERS[a.encoder.depth]
     if stage == 0:
         layers: tuple[Layer, ...] = (_stem_layer(channels),)
     else:
         blocks = depth.blocks[stage - 1]
-        layers = _residual_stage(depth.block, blocks, stage, width, inner, channels)
+        identity = _begins_with_identity(a, group, stage)
+        layers = _residual_stage(
+            depth.block, blocks, stage, _widths(reads), inner, channels, identity=identity
+        )
     return Node(
         name=node_name(group, stage),
         kind="stem" if stage == 0 else "stage",
@@ -90,20 +121,15 @@ def _encoder_node(a: Architecture, group: Group, stage: int) -> Node:
     )
 
 
-def _stage_ratio(a: Architecture, task: str, stage: int) -> float:
-    alone = len(a.sharing.group(task, stage)) == 1
-    return a.ratio(task, "branch" if alone else "shared")
-
-
 def _encoder_reads(a: Architecture, group: Group, stage: int) -> tuple[Read, ...]:
     """A stage shared by several tasks reads all that is kept; one of a single task its prefix."""
     if stage == 0:
         return (Read(node=IMAGE, channels=_IMAGE_CHANNELS),)
+    if len(group) == 1:
+        return _task_reads(a, group[0], stage - 1)
     parent = a.sharing.group(group[0], stage - 1)
-    prefixes = [read_prefix(a, task, stage - 1) for task in parent]
-    if len(group) > 1:
-        return (Read(node=node_name(parent, stage - 1), channels=max(prefixes)),)
-    return _task_reads(a, group[0], stage - 1)
+    channels = kept_stage_channels(a, parent, stage - 1)
+    return (Read(node=node_name(parent, stage - 1), channels=channels),)
 
 
 def _task_reads(a: Architecture, task: str, stage: int) -> tuple[Read, ...]:
@@ -123,8 +149,7 @@ def _augmentation_node(a: Architecture, task: str, stage: int) -> Node:
         layers: tuple[Layer, ...] = (_stem_layer(channels),)
     else:
         reads = _task_reads(a, task, stage - 1)
-        width = sum(read.channels for read in reads)
-        layers = _residual_stage("basic", 1, stage, width, channels, channels)
+        layers = _residual_stage("basic", 1, stage, _widths(reads), channels, channels)
     return Node(
         name=augmentation_name(task, stage),
         kind="augmentation",
@@ -140,7 +165,7 @@ def _augmentation_node(a: Architecture, task: str, stage: int) -> Node:
 def _stem_layer(channels: int) -> Layer:
     return Layer(
         name="conv1",
-        in_channels=_IMAGE_CHANNELS,
+        inputs=(_IMAGE_CHANNELS,),
         out_channels=channels,
         kernel=7,
         stride=2,
@@ -149,25 +174,42 @@ def _stem_layer(channels: int) -> Layer:
 
 
 def _residual_stage(
-    block: str, blocks: int, stage: int, in_channels: int, inner: int, channels: int
+    block: str,
+    blocks: int,
+    stage: int,
+    inputs: tuple[int, ...],
+    inner: int,
+    channels: int,
+    *,
+    identity: bool = False,
 ) -> tuple[Layer, ...]:
     layers: list[Layer] = []
     output_stride = STAGE_STRIDES[stage]
     step = 1 if stage == 1 else 2
     for index in range(blocks):
         stride = step if index == 0 else 1
-        width = in_channels if index == 0 else channels
+        width = inputs if index == 0 else (channels,)
         layers += _block_layers(block, f"{index}.", width, inner, channels, stride, output_stride)
+        if index == 0 and not identity:
+            layers.append(_shortcut(width, channels, stride, output_stride))
     return tuple(layers)
 
 
 def _block_layers(
-    block: str, prefix: str, width: int, inner: int, channels: int, stride: int, output_stride: int
+    block: str,
+    prefix: str,
+    width: tuple[int, ...],
+    inner: int,
+    channels: int,
+    stride: int,
+    output_stride: int,
 ) -> list[Layer]:
-    def conv(name: str, cin: int, cout: int, kernel: int, stride: int, output: int) -> Layer:
+    def conv(
+        name: str, inputs: tuple[int, ...], cout: int, kernel: int, stride: int, output: int
+    ) -> Layer:
         return Layer(
             name=prefix + name,
-            in_channels=cin,
+            inputs=inputs,
             out_channels=cout,
             kernel=kernel,
             stride=stride,
@@ -177,17 +219,26 @@ def _block_layers(
     if block == "basic":
         layers = [
             conv("conv1", width, inner, 3, stride, output_stride),
-            conv("conv2", inner, channels, 3, 1, output_stride),
+            conv("conv2", (inner,), channels, 3, 1, output_stride),
         ]
     else:
         layers = [
             conv("conv1", width, inner, 1, 1, output_stride // stride),
-            conv("conv2", inner, inner, 3, stride, output_stride),
-            conv("conv3", inner, channels, 1, 1, output_stride),
+            conv("conv2", (inner,), inner, 3, stride, output_stride),
+            conv("conv3", (inner,), channels, 1, 1, output_stride),
         ]
-    if stride > 1 or width != channels or (prefix == "0." and block == "bottleneck"):
-        layers.append(conv("downsample.0", width, channels, 1, stride, output_stride))
     return layers
+
+
+def _shortcut(inputs: tuple[int, ...], channels: int, stride: int, output_stride: int) -> Layer:
+    return Layer(
+        name="0.downsample.0",
+        inputs=inputs,
+        out_channels=channels,
+        kernel=1,
+        stride=stride,
+        output_stride=output_stride,
+    )
 
 
 # --- decoders -----------------------------------------------------------------------------------
@@ -215,17 +266,17 @@ def _level(
     a: Architecture, nodes: dict[str, Node], task: str, stride: int, top: Read | None
 ) -> Node:
     reads = _fused_reads(a, nodes, task, stride)
-    width = sum(read.channels for read in reads)
+    width = _widths(reads)
     channels = _decoder_width(a, task)
     if a.decoder.kind == "fpn":
         layers = [
-            _conv("lateral", width, channels, 1, stride),
-            _conv("merge", channels, channels, 3, stride),
+            _conv("lateral.0", width, channels, 1, stride),
+            _conv("merge.0", (channels,), channels, 3, stride),
         ]
     else:
         layers = [_conv("score", width, channels, 1, stride, bias=True)]
         if top:
-            layers.append(_deconv("up", channels, channels, 4, 2, stride))
+            layers.append(_deconv("up", channels, 4, 2, stride))
     return Node(
         name=f"decoder.{task}.level{stride}",
         kind="level",
@@ -265,9 +316,7 @@ def _recurrent_read(
         stage = _STAGE_OF_STRIDE[stride]
         private = read.node.startswith("augmentation.")
         group = (task,) if private else a.sharing.group(task, stage)
-        channels = (
-            read.channels if private else max(read_prefix(a, member, stage) for member in group)
-        )
+        channels = read.channels if private else kept_stage_channels(a, group, stage)
         current = Read(node=read.node, channels=channels)
         nodes[name] = Node(
             name=name,
@@ -277,8 +326,8 @@ def _recurrent_read(
             channels=channels,
             stride=stride,
             layers=(
-                _conv("gate", 2 * channels, channels, 1, stride, bias=True),
-                _conv("candidate", 2 * channels, channels, 1, stride, bias=True),
+                _conv("gate", (channels, channels), channels, 1, stride, bias=True),
+                _conv("candidate", (channels, channels), channels, 1, stride, bias=True),
             ),
             operation="recurrent",
         )
@@ -287,9 +336,11 @@ def _recurrent_read(
 
 def _link(source: str, target: str, operation: str, origin: Node, top: Read) -> Node:
     stride = origin.stride
-    layers = [_conv("projection", origin.channels, top.channels, 1, stride, bias=True)]
+    layers = [_conv("projection", (origin.channels,), top.channels, 1, stride, bias=True)]
     if operation == "concat":
-        layers.append(_conv("mix", 2 * top.channels, top.channels, 1, stride, bias=True))
+        layers.append(
+            _conv("mix", (top.channels, top.channels), top.channels, 1, stride, bias=True)
+        )
     return Node(
         name=f"link.{source}>{target}.level{stride}",
         kind="link",
@@ -306,9 +357,9 @@ def _head(a: Architecture, task: str, top: Read) -> Node:
     channels = a.task(task).channels
     stride = a.decoder.levels[-1]
     if a.decoder.kind == "fpn":
-        layer = _conv("score", top.channels, channels, 1, stride, bias=True)
+        layer = _conv("score", (top.channels,), channels, 1, stride, bias=True)
     else:
-        layer = _deconv("up", channels, channels, 2 * stride, stride, 1)
+        layer = _deconv("score", channels, 2 * stride, stride, 1)
     return Node(
         name=f"decoder.{task}.head",
         kind="head",
@@ -322,12 +373,18 @@ def _head(a: Architecture, task: str, top: Read) -> Node:
 
 
 def _conv(
-    name: str, cin: int, cout: int, kernel: int, output_stride: int, *, bias: bool = False
+    name: str,
+    inputs: tuple[int, ...],
+    channels: int,
+    kernel: int,
+    output_stride: int,
+    *,
+    bias: bool = False,
 ) -> Layer:
     return Layer(
         name=name,
-        in_channels=cin,
-        out_channels=cout,
+        inputs=inputs,
+        out_channels=channels,
         kernel=kernel,
         output_stride=output_stride,
         bias=bias,
@@ -335,18 +392,22 @@ def _conv(
     )
 
 
-def _deconv(name: str, cin: int, cout: int, kernel: int, stride: int, output_stride: int) -> Layer:
+def _deconv(name: str, channels: int, kernel: int, stride: int, output_stride: int) -> Layer:
     return Layer(
         name=name,
         kind="deconv",
-        in_channels=cin,
-        out_channels=cout,
+        inputs=(channels,),
+        out_channels=channels,
         kernel=kernel,
         stride=stride,
         output_stride=output_stride,
         bias=True,
         norm=False,
     )
+
+
+def _widths(reads: tuple[Read, ...]) -> tuple[int, ...]:
+    return tuple(read.channels for read in reads)
 
 
 # --- what is needed -----------------------------------------------------------------------------

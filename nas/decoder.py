@@ -24,8 +24,8 @@ class FPNLevel(nn.Module):
     def __init__(self, node: Node) -> None:
         super().__init__()
         layers = layers_by_name(node.layers)
-        self.lateral = convolution_block(layers["lateral"])
-        self.merge = convolution_block(layers["merge"])
+        self.lateral = convolution_block(layers["lateral.0"])
+        self.merge = convolution_block(layers["merge.0"])
 
     def forward(self, features: Tensor, coarser: Tensor | None) -> Tensor:
         """Features ``(B, C, h, w)`` and coarser ``(B, D, h/2, w/2)`` to ``(B, D, h, w)``."""
@@ -63,13 +63,13 @@ class Head(nn.Module):
 
     def __init__(self, node: Node, *, positive: bool) -> None:
         super().__init__()
-        self.layer = convolution(node.layers[0])
+        self.score = convolution(node.layers[0])
         self.upsampling = node.layers[0].output_stride
         self.positive = positive
 
     def forward(self, x: Tensor) -> Tensor:
         """Finest level ``(B, D, h, w)`` to the task's output ``(B, C, H, W)`` in fp32."""
-        score = self.layer(x).float()
+        score = self.score(x).float()
         if self.upsampling > 1:
             score = F.interpolate(
                 score, scale_factor=float(self.upsampling), mode="bilinear", align_corners=False

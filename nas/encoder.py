@@ -28,8 +28,8 @@ class BasicBlock(nn.Module):
         """Features after the block, non-negative."""
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return self.relu(out + shortcut)
+        out = out + (x if self.downsample is None else self.downsample(x))
+        return self.relu(out)  # type: ignore[no-any-return]
 
 
 class Bottleneck(nn.Module):
@@ -48,8 +48,8 @@ class Bottleneck(nn.Module):
         out = self.relu(self.bn1(self.conv1(x)))
         out = self.relu(self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
-        shortcut = x if self.downsample is None else self.downsample(x)
-        return self.relu(out + shortcut)
+        out = out + (x if self.downsample is None else self.downsample(x))
+        return self.relu(out)  # type: ignore[no-any-return]
 
 
 class Stem(nn.Module):

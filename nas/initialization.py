@@ -36,10 +36,9 @@ def initialize(network: nn.Module, seed: int) -> None:
 
 
 def _initialize_scores(name: str, module: nn.Module, seed: int) -> None:
-    score = module.layer if isinstance(module, Head) else getattr(module, "score", None)
-    if isinstance(module, Head | FCN8Level) and isinstance(score, nn.Conv2d):
+    if isinstance(module, Head | FCN8Level) and isinstance(module.score, nn.Conv2d):
         generator = torch.Generator().manual_seed(_seed_of(name, seed))
-        _normal(score.weight, 0.01, generator)
+        _normal(module.score.weight, 0.01, generator)
     if isinstance(module, RecurrentFusion):
         assert module.gate.bias is not None
         nn.init.ones_(module.gate.bias)

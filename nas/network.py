@@ -83,6 +83,17 @@ class Network(nn.Module):
     def _kept(self, maps: Maps) -> dict[str, Tensor]:
         return {n: maps[n][:, :channels] for n, channels in self.plan.feature_channels.items()}
 
+    def trace(self, current: Tensor, previous: Tensor) -> dict[str, Tensor]:
+        """The same outputs with each frame encoded by a call of its own.
+
+        For tools that follow channels through the graph and lose them where two frames share a
+        batch. Both frames are ``(B, 3, H, W)`` with sides that are multiples of 32.
+        """
+        maps = self._encode(current)
+        if not self.plan.features:
+            return self._decode(maps, {})
+        return self._decode(maps, self._kept(self._encode(previous, self.plan.previous_nodes)))
+
     # --- execution ----------------------------------------------------------------------------
 
     def _encode(self, image: Tensor, only: frozenset[str] | None = None) -> Maps:

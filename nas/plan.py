@@ -5,7 +5,6 @@ Cost, network, tree drawing and export all read the plan, so they cannot disagre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -23,19 +22,25 @@ ENCODER_KINDS: frozenset[NodeKind] = frozenset({"stem", "stage", "augmentation"}
 class Layer:
     """One convolution (``conv``) or transposed convolution (``deconv``) with square kernel.
 
-    ``name`` is its path inside the node's module; ``output_stride`` is the frame's side over the
-    output's; ``norm`` says that a batch normalisation follows.
+    ``name`` is its path inside the node's module; ``inputs`` are the widths of the maps that its
+    input is concatenated from; ``output_stride`` is the frame's side over the output's; ``norm``
+    says that a batch normalisation follows.
     """
 
     name: str
     kind: Literal["conv", "deconv"] = "conv"
-    in_channels: int
+    inputs: tuple[int, ...]
     out_channels: int
     kernel: int
     stride: int = 1
     output_stride: int
     bias: bool = False
     norm: bool = True
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the whole input."""
+        return sum(self.inputs)
 
     @property
     def weights(self) -> int:
@@ -131,8 +136,14 @@ class Plan:
             last.update({read.node: index for read in node.reads})
         return last
 
-    def layers(self) -> Iterator[tuple[Node, Layer]]:
-        """Every layer with its node, in order."""
-        for node in self.nodes:
-            for layer in node.layers:
-                yield node, layer
+    @cached_property
+    def layers(self) -> dict[str, Layer]:
+        """Every layer by the path of its module in the network, in order.
+
+        The stem's layers stand beside the stages, as in the usual ResNet state dicts.
+        """
+        return {
+            f"{node.name.removesuffix('.stem')}.{layer.name}": layer
+            for node in self.nodes
+            for layer in node.layers
+        }

@@ -1,0 +1,132 @@
+"""Cuts a trained network to the widths of a plan.
+
+The pruned network is built anew from the plan and takes over the weights that survive; so its
+shapes are the plan's, or loading fails. Shared filters are stored in the order of their
+importance: a task that gave up filters reads a prefix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nas.compile import compile_plan
+from nas.network import Network
+from pruning.groups import Coupling
+from pruning.importance import order_of
+from search_spaces.architecture import Architecture
+
+_Convolution = nn.Conv2d | nn.ConvTranspose2d
+
+
+def prune(
+    dense: Network,
+    architecture: Architecture,
+    found: Sequence[Coupling],
+    importance: Mapping[str, Sequence[Tensor]],
+) -> Network:
+    """The network of ``architecture`` with the most important weights of ``dense``.
+
+    ``dense`` is the trained network of ``architecture.dense``; ``found`` are its couplings and
+    ``importance`` their scores by task.
+    """
+    assert dense.plan.architecture == architecture.dense
+    training = bool(architecture.auxiliary) and len(dense.plan.outputs) == len(architecture.tasks)
+    pruned = Network(compile_plan(architecture, training=training))
+    ranks = _ranks(dense, pruned, found, importance)
+    kept = {name: _kept(name, dense, pruned, ranks) for name, _ in _wide(dense)}
+    deconvs = {n for n, m in _wide(dense) if isinstance(m, nn.ConvTranspose2d)}
+    state = dense.state_dict()
+    pruned.load_state_dict({k: _sliced(k, v, kept, deconvs) for k, v in state.items()})
+    parameter = next(dense.parameters())
+    return pruned.to(parameter.device).train(dense.training)
+
+
+def _wide(network: nn.Module) -> list[tuple[str, nn.Module]]:
+    kinds = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d)
+    return [(n, m) for n, m in network.named_modules() if isinstance(m, kinds)]
+
+
+def _widths(module: nn.Module) -> tuple[int, int]:
+    """Output and input channels."""
+    if isinstance(module, _Convolution):
+        return module.out_channels, module.in_channels
+    assert isinstance(module, nn.BatchNorm2d)
+    return module.num_features, module.num_features
+
+
+# --- order of channels --------------------------------------------------------------------------
+
+_Ranks = dict[str, tuple[Tensor, Tensor]]
+
+
+def _ranks(
+    dense: Network,
+    pruned: Network,
+    found: Sequence[Coupling],
+    importance: Mapping[str, Sequence[Tensor]],
+) -> _Ranks:
+    """For every module the rank of each output and input channel, lowest first to be kept.
+
+    Channels of couplings that stay whole keep their order.
+    """
+    ranks: _Ranks = {}
+    for name, module in _wide(dense):
+        out, into = _widths(module)
+        ranks[name] = torch.arange(out), torch.arange(into)
+    for index, coupling in enumerate(found):
+        if not _is_cut(coupling, dense, pruned):
+            continue
+        rank = torch.argsort(order_of(importance, index))
+        for cut in coupling.cuts:
+            ranks[cut.module][cut.side == "in"][cut.positions] = rank[cut.channels]
+    return ranks
+
+
+def _is_cut(coupling: Coupling, dense: Network, pruned: Network) -> bool:
+    return any(
+        _widths(dense.get_submodule(cut.module))[cut.side == "in"]
+        != _widths(pruned.get_submodule(cut.module))[cut.side == "in"]
+        for cut in coupling.cuts
+    )
+
+
+# --- selection ----------------------------------------------------------------------------------
+
+
+def _kept(name: str, dense: Network, pruned: Network, ranks: _Ranks) -> tuple[Tensor, Tensor]:
+    """Positions of the dense module's outputs and inputs that the pruned one has, in its order."""
+    out, _ = _widths(pruned.get_submodule(name))
+    rank_out, rank_in = ranks[name]
+    kept_out = _first(rank_out, out)
+    if name not in dense.plan.layers:
+        return kept_out, kept_out
+    before, after = dense.plan.layers[name].inputs, pruned.plan.layers[name].inputs
+    return kept_out, _first_of_each(rank_in, before, after)
+
+
+def _first(rank: Tensor, width: int) -> Tensor:
+    return torch.argsort(rank, stable=True)[:width]
+
+
+def _first_of_each(rank: Tensor, before: tuple[int, ...], after: tuple[int, ...]) -> Tensor:
+    """Of each of the maps that lie side by side in an input, the first channels by rank."""
+    kept, start = [], 0
+    for wide, narrow in zip(before, after, strict=True):
+        kept.append(start + _first(rank[start : start + wide], narrow))
+        start += wide
+    return torch.cat(kept)
+
+
+def _sliced(
+    key: str, value: Tensor, kept: dict[str, tuple[Tensor, Tensor]], deconvs: set[str]
+) -> Tensor:
+    module, _, _ = key.rpartition(".")
+    if value.ndim == 0:
+        return value
+    out, into = (index.to(value.device) for index in kept[module])
+    if value.ndim == 1:
+        return value[out]
+    return value[into][:, out] if module in deconvs else value[out][:, into]
