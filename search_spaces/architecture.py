@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import get_args
 
 from search_spaces import architecture_json
@@ -64,12 +65,12 @@ class Architecture:
 
     # --- what others ask ----------------------------------------------------------------------
 
-    @property
+    @cached_property
     def task_names(self) -> tuple[str, ...]:
         """Names of all tasks, sorted."""
         return tuple(task.name for task in self.tasks)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Twelve hexadecimal digits that only an equal architecture has."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
@@ -112,14 +113,14 @@ class Architecture:
         """Read a JSON document; raises ``ArchitectureError``."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArchitectureError(f"not a JSON document: {error}") from None
         return cls.from_dict(values)
 
     # --- validation and canonical form --------------------------------------------------------
 
     def _check_words(self) -> None:
-        if self.streams not in STREAMS:
+        if type(self.streams) is not int or self.streams not in STREAMS:
             raise ArchitectureError(
                 f"streams is {self.streams!r}, use 1 (current frame) or 2 (with the previous one)"
             )
@@ -134,6 +135,10 @@ class Architecture:
             raise ArchitectureError(
                 f"sharing speaks of {', '.join(self.sharing.tasks)}, "
                 f"the tasks are {', '.join(names)}"
+            )
+        if isinstance(self.auxiliary, str):
+            raise ArchitectureError(
+                f"auxiliary is {self.auxiliary!r}, give a tuple of names of tasks"
             )
         if set(names) <= set(self.auxiliary):
             raise ArchitectureError("auxiliary names every task, leave one that is an output")
@@ -154,14 +159,12 @@ class Architecture:
         given = {
             a
             for a in self.augmentations
-            if a.channels
-            and a.task in self.task_names
-            and len(self.sharing.group(a.task, a.stage)) > 1
+            if a.task in self.task_names and len(self.sharing.group(a.task, a.stage)) > 1
         }
         _reject_contradiction("augmentations", {(a.task, a.stage) for a in given}, len(given))
         alive: set[Augmentation] = set()
         for a in sorted(given, key=lambda a: -a.stage):
-            if self._is_read(a, {(b.task, b.stage) for b in alive}):
+            if a.channels and self._is_read(a, {(b.task, b.stage) for b in alive}):
                 alive.add(a)
         return tuple(sorted(alive))
 
@@ -171,9 +174,9 @@ class Architecture:
         return decoded or branches or (a.task, a.stage + 1) in alive
 
     def _effective_pruning(self) -> tuple[FilterRatio, ...]:
-        given = {p for p in self.pruning if p.ratio and self._can_prune(p)}
+        given = {p for p in self.pruning if self._can_prune(p)}
         _reject_contradiction("pruning", {(p.task, p.part) for p in given}, len(given))
-        return tuple(sorted(given))
+        return tuple(sorted(p for p in given if p.ratio))
 
     def _can_prune(self, p: FilterRatio) -> bool:
         if p.task not in self.task_names:

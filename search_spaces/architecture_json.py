@@ -86,11 +86,17 @@ def _value(value: object, annotation: str, where: str) -> object:
 def _partitions(value: object, where: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
     return tuple(
         tuple(
-            tuple(str(task) for task in _list(group, f"{where}[{stage}]"))
+            tuple(_text(task, f"{where}[{stage}]") for task in _list(group, f"{where}[{stage}]"))
             for group in _list(partition, f"{where}[{stage}]")
         )
         for stage, partition in enumerate(_list(value, where))
     )
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str):
+        raise ArchitectureError(f"{where} holds {_shown(value)}, give names of tasks")
+    return value
 
 
 def _list(value: object, where: str) -> list[object] | tuple[object, ...]:

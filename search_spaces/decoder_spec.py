@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import get_args
 
-from search_spaces.encoder_spec import CHANNEL_MULTIPLE, WIDEST
+from search_spaces.encoder_spec import CHANNEL_MULTIPLE, WIDEST, is_width
 from search_spaces.task_spec import ArchitectureError
 from search_spaces.vocabulary import DecoderKind
 
@@ -30,9 +30,9 @@ class DecoderSpec:
             raise ArchitectureError(f"decoder.kind is {self.kind!r}, use {', '.join(DECODERS)}")
         if self.kind == "fcn8":
             object.__setattr__(self, "width", _DEFAULT_WIDTH)
-        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= WIDEST:
+        if not is_width(self.width) or not self.width:
             raise ArchitectureError(
-                f"decoder.width is {self.width}, use a multiple of {CHANNEL_MULTIPLE} "
+                f"decoder.width is {self.width!r}, use a multiple of {CHANNEL_MULTIPLE} "
                 f"from {CHANNEL_MULTIPLE} to {WIDEST}"
             )
 

@@ -13,9 +13,9 @@ SEGMENTATION_CLASSES = (
     "building",
     "vegetation",
     "pole",
-    "sky",
     "vehicle",
     "pedestrian",
+    "sky",
 )
 #: Classes of a motion task, in the order of their label values.
 MOTION_CLASSES = ("static", "moving")

@@ -18,6 +18,11 @@ CHANNEL_MULTIPLE = 8
 WIDEST = 512
 
 
+def is_width(channels: object) -> bool:
+    """Whether a number of channels is 0 or one that networks are built with."""
+    return type(channels) is int and 0 <= channels <= WIDEST and channels % CHANNEL_MULTIPLE == 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResNetDepth:
     """Kind of residual block, blocks per stage, and how much wider than its planes a stage ends."""
@@ -55,9 +60,9 @@ class EncoderSpec:
             raise ArchitectureError(
                 f"encoder.depth is {self.depth!r}, use one of {', '.join(ENCODERS)}"
             )
-        if self.width % CHANNEL_MULTIPLE or not CHANNEL_MULTIPLE <= self.width <= WIDEST:
+        if not is_width(self.width) or not self.width:
             raise ArchitectureError(
-                f"encoder.width is {self.width}, use a multiple of {CHANNEL_MULTIPLE} "
+                f"encoder.width is {self.width!r}, use a multiple of {CHANNEL_MULTIPLE} "
                 f"from {CHANNEL_MULTIPLE} to {WIDEST}"
             )
 

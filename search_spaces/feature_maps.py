@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from search_spaces.encoder_spec import CHANNEL_MULTIPLE, STAGES, WIDEST
+from search_spaces.encoder_spec import CHANNEL_MULTIPLE, STAGES, WIDEST, is_width
 from search_spaces.task_spec import ArchitectureError
 
 
@@ -21,12 +21,12 @@ class Augmentation:
     channels: int
 
     def __post_init__(self) -> None:
-        if not 0 <= self.stage < STAGES:
+        if type(self.stage) is not int or not 0 <= self.stage < STAGES:
             raise ArchitectureError(
-                f"augmentations: stage is {self.stage}, use 0 (stem) to {STAGES - 1}"
+                f"augmentations: stage is {self.stage!r}, use 0 (stem) to {STAGES - 1}"
             )
-        if self.channels % CHANNEL_MULTIPLE or not 0 <= self.channels <= WIDEST:
+        if not is_width(self.channels):
             raise ArchitectureError(
-                f"augmentations: channels is {self.channels}, use a multiple of "
+                f"augmentations: channels is {self.channels!r}, use a multiple of "
                 f"{CHANNEL_MULTIPLE} from 0 to {WIDEST}"
             )

@@ -29,9 +29,9 @@ class FilterRatio:
     def __post_init__(self) -> None:
         if self.part not in PARTS:
             raise ArchitectureError(f"pruning: part is {self.part!r}, use {', '.join(PARTS)}")
-        if not 0 <= self.ratio <= LARGEST_RATIO:
+        if not isinstance(self.ratio, int | float) or not 0 <= self.ratio <= LARGEST_RATIO:
             raise ArchitectureError(
-                f"pruning: ratio of {self.task}'s {self.part} is {self.ratio}, "
+                f"pruning: ratio of {self.task}'s {self.part} is {self.ratio!r}, "
                 f"use 0 to {LARGEST_RATIO}"
             )
         object.__setattr__(self, "ratio", float(self.ratio))

@@ -26,6 +26,7 @@ class Sharing:
     stages: tuple[Partition, ...]
 
     def __post_init__(self) -> None:
+        _check_types(self.stages)
         ordered = tuple(
             tuple(sorted(tuple(sorted(group)) for group in partition)) for partition in self.stages
         )
@@ -35,6 +36,11 @@ class Sharing:
     @classmethod
     def from_parents(cls, tasks: Sequence[str], parents: Mapping[str, tuple[str, int]]) -> Sharing:
         """Build from ``{task: (earlier task, stages shared with it)}``; absent means none."""
+        stranger = next((name for name in parents if name not in tasks), None)
+        if stranger is not None:
+            raise ArchitectureError(
+                f"sharing: {stranger!r} has a parent but is no task, use {', '.join(tasks)}"
+            )
         shared: dict[tuple[str, str], int] = {}
         for index, task in enumerate(tasks):
             parent, depth = parents.get(task, ("", 0))
@@ -66,7 +72,10 @@ class Sharing:
 
     def group(self, task: str, stage: int) -> Group:
         """The tasks that compute a stage together with ``task``, itself included."""
-        return next(group for group in self.stages[stage] if task in group)
+        for group in self.stages[stage]:
+            if task in group:
+                return group
+        raise KeyError(task)
 
     def depth_between(self, task: str, other: str) -> int:
         """Number of stages that two tasks share."""
@@ -115,6 +124,12 @@ def _partition(
         else:
             home.append(task)
     return tuple(tuple(group) for group in groups)
+
+
+def _check_types(stages: tuple[Partition, ...]) -> None:
+    for group in (group for partition in stages for group in partition):
+        if not isinstance(group, tuple | list) or not all(isinstance(name, str) for name in group):
+            raise ArchitectureError(f"sharing: {group!r} is no group, give tuples of task names")
 
 
 def _check(stages: tuple[Partition, ...]) -> None:

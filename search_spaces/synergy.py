@@ -30,9 +30,9 @@ class SynergyLink:
             raise ArchitectureError(
                 f"links: {self.source} is linked to itself, name two different tasks"
             )
-        if self.level not in LEVELS:
+        if type(self.level) is not int or self.level not in LEVELS:
             raise ArchitectureError(
-                f"links: level is {self.level}, use an output stride of "
+                f"links: level is {self.level!r}, use an output stride of "
                 f"{', '.join(map(str, LEVELS))}"
             )
         if self.operation not in OPERATIONS:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_MOST_CHANNELS = 4096
 
 
 class ArchitectureError(ValueError):
@@ -29,18 +30,43 @@ class TaskSpec:
     positive: bool = False
 
     def __post_init__(self) -> None:
+        self._check_types()
         if not _NAME.fullmatch(self.name):
             raise ArchitectureError(
                 f"task name {self.name!r}: use lower-case letters, digits and underscores, "
                 "beginning with a letter"
             )
-        if self.channels < 1:
-            raise ArchitectureError(f"task {self.name}: channels is {self.channels}, use 1 or more")
+        if not 1 <= self.channels <= _MOST_CHANNELS:
+            raise ArchitectureError(
+                f"task {self.name}: channels is {self.channels}, use 1 to {_MOST_CHANNELS}"
+            )
         if self.classes and len(self.classes) != self.channels:
             raise ArchitectureError(
                 f"task {self.name}: {len(self.classes)} class names for {self.channels} channels, "
                 "give one name a channel"
             )
+
+    def _check_types(self) -> None:
+        """Values that compare equal but are written differently would have two ids."""
+        if isinstance(self.classes, list):
+            object.__setattr__(self, "classes", tuple(self.classes))
+        wrong = [
+            name
+            for name, kind in (("name", str), ("kind", str), ("channels", int), ("positive", bool))
+            if type(getattr(self, name)) is not kind
+        ]
+        if wrong:
+            name = wrong[0]
+            raise ArchitectureError(
+                f"task {self.name!r}: {name} is {getattr(self, name)!r}, "
+                f"give a {self.__annotations__[name]}"
+            )
+        if not isinstance(self.classes, tuple) or {type(c) for c in self.classes} - {str}:
+            raise ArchitectureError(
+                f"task {self.name}: classes is {self.classes!r}, give a tuple of names"
+            )
+        if not self.kind:
+            raise ArchitectureError(f"task {self.name}: kind is empty, name its behaviour")
 
 
 def ordered_tasks(tasks: Iterable[TaskSpec]) -> tuple[TaskSpec, ...]:
