@@ -77,6 +77,7 @@ class EgoMotion:
 class Rays:
     """World directions ``(R, C)`` of a grid of rays, scaled so that the parameter is depth.
 
+    ``dz`` is ``(R, 1)``: the camera never rolls, so all rays of a row rise alike.
     The grid has half a pixel between rays and reaches half a pixel over the outer centres:
     ``2 H + 1`` rows, ``2 W + 1`` columns; the centre of pixel (r, c) is at (2 r + 1, 2 c + 1).
     """
@@ -99,11 +100,14 @@ def cast_rays(camera: Camera, resolution: Resolution) -> Rays:
     focal = camera.focal * width
     right = (np.arange(2 * width + 1) / 2 - width / 2) / focal
     down = (np.arange(2 * height + 1) / 2 - height / 2)[:, None] / focal
-    directions = [
-        (row[0] * right + (row[1] * down + row[2])).astype(np.float32) for row in camera.rotation
-    ]
-    dx, dy, dz = directions
-    return Rays(dx=dx, dy=dy, dz=dz, focal=focal, resolution=resolution)
+    ahead, aside, up = camera.rotation
+    return Rays(
+        dx=(ahead[0] * right + (ahead[1] * down + ahead[2])).astype(np.float32),
+        dy=(aside[0] * right + (aside[1] * down + aside[2])).astype(np.float32),
+        dz=(up[1] * down + up[2]).astype(np.float32),
+        focal=focal,
+        resolution=resolution,
+    )
 
 
 #: Rows (or columns) of the ray grid, as a half-open range.

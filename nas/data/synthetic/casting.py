@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.synthetic.camera import Camera, Rays, image_bounds
+from nas.data.synthetic.noise import fraction
 from nas.data.synthetic.solids import Vector
 from nas.data.synthetic.surfaces import PartTable
 from nas.data.synthetic.world import Line, Material, Road
@@ -64,7 +65,7 @@ def _cast_parts(
         dx, dy = rays.dx[window], rays.dy[window]
         turned = dx * np.float32(cos) + dy * np.float32(sin)
         across = dy * np.float32(cos) - dx * np.float32(sin)
-        found, face = solid.cast(origin, turned, across, rays.dz[window])
+        found, face = solid.cast(origin, turned, across, rays.dz[top:bottom])
         closer = found < seen
         np.copyto(seen, found, where=closer)
         np.copyto(surface[window], face + np.int16(parts.first[index]), where=closer)
@@ -108,7 +109,8 @@ def _cast_ground(
 
 def middle_offset(road: Road, x: Array, y: Array) -> Array:
     """Offset to the left of the road's middle, in metres."""
-    return y - np.float32(road.curvature / 2) * x * x
+    offset: Array = y - np.float32(road.curvature / 2) * x * x
+    return offset
 
 
 def _beyond_kerb(road: Road, x: Array, offset: Array) -> Array:
@@ -155,7 +157,7 @@ def _marked(road: Road, x: Array, offset: Array) -> NDArray[np.bool_]:
         painted &= (x < start) | (x > end)
     if road.zebra is not None:
         start, end = road.zebra
-        painted |= (x > start) & (x < end) & inside & (np.mod(offset, 1.1) < 0.55)
+        painted |= (x > start) & (x < end) & inside & (fraction(offset * np.float32(0.9)) < 0.5)
     if road.stop_line is not None:
         start, end = road.stop_line
         painted |= (x > start) & (x < end) & (offset < 0) & inside
@@ -163,7 +165,7 @@ def _marked(road: Road, x: Array, offset: Array) -> NDArray[np.bool_]:
 
 
 def _on_line(line: Line, x: Array, offset: Array) -> NDArray[np.bool_]:
-    on = np.abs(offset - np.float32(line.offset)) < line.width / 2
+    on: NDArray[np.bool_] = np.abs(offset - np.float32(line.offset)) < line.width / 2
     if line.period:
-        on &= np.mod(x, np.float32(line.period)) < line.dash
+        on &= fraction(x * np.float32(1 / line.period)) < line.dash / line.period
     return on

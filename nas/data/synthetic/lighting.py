@@ -13,7 +13,7 @@ from nas.data.synthetic.casting import Hits, middle_offset
 from nas.data.synthetic.world import World
 
 Array = NDArray[np.float32]
-_SHADOWS_SEEN = 45.0  # metres from the camera
+_SHADOWS_SEEN = 35.0  # metres from the camera
 _LONGEST = 12.0  # metres; a longer shadow is cut
 
 
@@ -62,7 +62,7 @@ def on_ground(world: World, time: float, camera: Camera, rays: Rays, hits: Hits)
         px, py = x[inner] - np.float32(ax), y[inner] - np.float32(ay)
         if low == 0.0:
             foot = (px * px + py * py) * np.float32(1 / (1.3 * radius) ** 2)
-            sky[window] *= np.clip(0.3 + 0.7 * foot, 0, 1)
+            sky[window] *= np.minimum(foot * np.float32(0.7) + np.float32(0.3), 1)
         if shines:
             sun[window] *= _outside_capsule(px, py, bx - ax, by - ay, radius)
     return GroundLight(sun=sun, sky=sky)
@@ -71,10 +71,15 @@ def on_ground(world: World, time: float, camera: Camera, rays: Rays, hits: Hits)
 def _outside_capsule(px: Array, py: Array, wx: float, wy: float, radius: float) -> Array:
     """0 near the stretch from the origin to ``(wx, wy)``, 1 farther away than the radius."""
     length = max(wx * wx + wy * wy, 1e-6)
-    share = np.clip(px * np.float32(wx / length) + py * np.float32(wy / length), 0, 1)
+    share = _unit(px * np.float32(wx / length) + py * np.float32(wy / length))
     ex, ey = px - share * np.float32(wx), py - share * np.float32(wy)
     away = (ex * ex + ey * ey) * np.float32(1 / radius**2)
-    return np.clip(away * 2 - 1.4, 0, 1)
+    return _unit(away * 2 - np.float32(1.4))
+
+
+def _unit(values: Array) -> Array:
+    """Kept within 0 to 1; ``np.clip`` takes five times as long on small arrays."""
+    return np.minimum(np.maximum(values, 0), 1)
 
 
 def _balls(world: World, time: float) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.synthetic.casting import middle_offset
-from nas.data.synthetic.noise import FRACTAL, hashed
+from nas.data.synthetic.noise import FRACTAL, fraction, hashed
 from nas.data.synthetic.surfaces import SurfaceTable
 from nas.data.synthetic.world import Colour, Material, World
 
@@ -90,22 +90,22 @@ def soil(world: World, table: SurfaceTable, spots: Spots) -> Array:
 def facade(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Storeys of windows, each with its own reflection, and a ground floor of its own."""
     number = spots.surface
-    face, pattern = table.face[number], table.pattern[number]
-    pitch, storey = table.detail[:, number]
+    face, pattern = table.face.take(number), table.pattern.take(number)
+    pitch, storey = table.detail.take(number, axis=1)
     along = np.where(face < 2, spots.v, spots.u)
     cell_u, cell_v = along / pitch + 64, spots.w / storey
     window, floor = cell_u.astype(np.int32), cell_v.astype(np.int32)
     in_u, in_v = np.abs(cell_u - window - 0.5), np.abs(cell_v - floor - 0.52)
-    wide = np.where(floor == 0, 0.24 + 0.02 * (pattern & 7), 0.2 + 0.02 * (pattern & 3))
+    wide = np.float32(0.2) + np.float32(0.02) * (pattern & 7).astype(np.float32)
     open_here = (in_u < wide) & (in_v < 0.3) & (face < 4)
     sharp = np.clip(1.7 - 2.5 * spots.footprint / pitch, 0, 1)
-    share = open_here * sharp + (1 - sharp) * (0.3 * (face < 4))
+    share = np.where(face < 4, open_here * sharp + np.float32(0.3) * (1 - sharp), np.float32(0))
     chance = hashed(window * 131 + floor * 7919 + pattern)
     grain = FRACTAL.at(along, spots.w, spots.footprint, 0.12, pattern)
-    tone = np.maximum(1 + 0.13 * grain - 0.15 * (floor == 0), 0.3)
-    wall = table.colour[:, number] * tone
+    tone = np.where(floor == 0, np.float32(0.85), np.float32(1)) * np.maximum(1 + 0.13 * grain, 0.3)
+    wall = table.colour.take(number, axis=1) * tone
     mirror = (column(world.light.zenith) * 0.35) * (chance > 0.6)
-    glass = table.accent[:, number] * (0.4 + 1.2 * chance) + mirror
+    glass = table.accent.take(number, axis=1) * (0.4 + 1.2 * chance) + mirror
     painted: Array = wall + (glass - wall) * share
     return painted
 
@@ -113,27 +113,27 @@ def facade(world: World, table: SurfaceTable, spots: Spots) -> Array:
 def roof(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Rows of tiles."""
     number = spots.surface
-    grain = FRACTAL.at(spots.u, spots.w * 3, spots.footprint, 0.15, table.pattern[number])
-    return table.colour[:, number] * np.maximum(1 + 0.22 * grain, 0.3)
+    grain = FRACTAL.at(spots.u, spots.w * 3, spots.footprint, 0.15, table.pattern.take(number))
+    return table.colour.take(number, axis=1) * np.maximum(1 + 0.22 * grain, 0.3)
 
 
 def paint(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """A vehicle's body: paint, dirt below, lamps and plate at the ends, wheels, a window band."""
     number = spots.surface
-    face, (lamps, band) = table.face[number], table.detail[:, number]
-    front, rear, radius, top = table.axles[:, number]
-    half = table.reach[1, number]
-    dirt = FRACTAL.at(spots.u + spots.v, spots.w, spots.footprint, 0.1, table.pattern[number])
+    face, (lamps, band) = table.face.take(number), table.detail.take(number, axis=1)
+    front, rear, radius, top = table.axles.take(number, axis=1)
+    half = table.reach[1].take(number)
+    dirt = FRACTAL.at(spots.u + spots.v, spots.w, spots.footprint, 0.1, table.pattern.take(number))
     height = spots.w / top
     tone = np.clip(0.55 + 1.1 * height, 0.5, 1.0) * (1 + 0.07 * dirt)
-    colour = table.colour[:, number] * tone
+    colour = table.colour.take(number, axis=1) * tone
     ends, sides = face < 2, (face == 2) | (face == 3)
 
     def put(where: NDArray[np.bool_], value: Array) -> None:
         np.copyto(colour, value, where=where)
 
-    glass = table.accent[:, number] + column(world.light.horizon) * 0.12
-    pillars = np.mod(spots.u + 40, 1.4) > 0.16
+    glass = table.accent.take(number, axis=1) + column(world.light.horizon) * 0.12
+    pillars = fraction(spots.u * np.float32(1 / 1.4)) > 0.12
     in_band = (band > 0) & (spots.w > band) & (height < 0.9) & (face < 4)
     put(in_band & (ends | pillars), glass)
     lamp = ends & (np.abs(spots.v) > 0.58 * half) & (np.abs(spots.w - 0.72) < 0.1)
@@ -151,50 +151,56 @@ def paint(world: World, table: SurfaceTable, spots: Spots) -> Array:
 def cabin(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Glass that mirrors some sky, between pillars under a painted roof."""
     number = spots.surface
-    face, top = table.face[number], table.axles[3, number]
-    sway = FRACTAL.at(spots.u * 0.4, spots.v, spots.footprint, 0.2, table.pattern[number])
+    face, top = table.face.take(number), table.axles[3].take(number)
+    sway = FRACTAL.at(spots.u * 0.4, spots.v, spots.footprint, 0.2, table.pattern.take(number))
     mirror = np.clip(0.12 + 0.1 * sway, 0.02, 0.4)
-    glass = table.accent[:, number] + column(world.light.horizon) * mirror
+    glass = table.accent.take(number, axis=1) + column(world.light.horizon) * mirror
     sides = (face == 2) | (face == 3)
     pillar = sides & (np.abs(spots.u + 0.1) < 0.07)
-    half = table.reach[1, number] - 0.08
+    half = table.reach[1].take(number) - 0.08
     pillar |= ~sides & (np.abs(spots.v) > half - 0.16 * 0.6)
     metal = (face == 4) | (spots.w > top - 0.07) | pillar
-    return np.where(metal, table.colour[:, number], glass)
+    return np.where(metal, table.colour.take(number, axis=1), glass)
 
 
 def leaves(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Clumps of leaves with dark gaps."""
     number = spots.surface
-    pattern = table.pattern[number]
+    pattern = table.pattern.take(number)
     across = spots.u + spots.v
     fine = FRACTAL.at(across, spots.w, spots.footprint, 0.07, pattern)
     clumps = FRACTAL.at(across, spots.w, spots.footprint, 0.3, pattern + 11)
-    return table.colour[:, number] * np.clip(1 + 0.38 * fine + 0.25 * clumps, 0.15, 2.2)
+    return table.colour.take(number, axis=1) * np.clip(1 + 0.38 * fine + 0.25 * clumps, 0.15, 2.2)
 
 
 def metal(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Steel or bark, streaked along its height."""
     number = spots.surface
-    streaks = FRACTAL.at(spots.u + spots.v, spots.w, spots.footprint, 0.08, table.pattern[number])
-    return table.colour[:, number] * np.maximum(1 + 0.2 * streaks, 0.3)
+    streaks = FRACTAL.at(
+        spots.u + spots.v, spots.w, spots.footprint, 0.08, table.pattern.take(number)
+    )
+    return table.colour.take(number, axis=1) * np.maximum(1 + 0.2 * streaks, 0.3)
 
 
 def board(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """A sign: a frame, letters, and a bare back."""
     number = spots.surface
-    half, middle = table.detail[:, number]
+    half, middle = table.detail.take(number, axis=1)
     inner = (np.abs(spots.v) < 0.75 * half) & (np.abs(spots.w - middle) < 0.7 * half)
-    letters = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.09, table.pattern[number]) > 0.3
-    faced = np.where(inner & letters, table.accent[:, number], table.colour[:, number])
-    return np.where(table.face[number] == 1, faced, table.accent[:, number] * np.float32(0.6))
+    letters = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.09, table.pattern.take(number)) > 0.3
+    faced = np.where(
+        inner & letters, table.accent.take(number, axis=1), table.colour.take(number, axis=1)
+    )
+    return np.where(
+        table.face.take(number) == 1, faced, table.accent.take(number, axis=1) * np.float32(0.6)
+    )
 
 
 def cloth(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Clothes with folds."""
     number = spots.surface
-    folds = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.08, table.pattern[number])
-    return table.colour[:, number] * np.maximum(1 + 0.2 * folds, 0.3)
+    folds = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.08, table.pattern.take(number))
+    return table.colour.take(number, axis=1) * np.maximum(1 + 0.2 * folds, 0.3)
 
 
 Painter = Callable[[World, SurfaceTable, Spots], Array]

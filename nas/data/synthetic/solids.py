@@ -1,7 +1,8 @@
 """The shapes that everything in the world is made of, each with its own ray test.
 
 Shapes live in the axes of the thing that they belong to (x forward, y left, z up, metres).
-``cast`` takes the ray origin and arrays of directions in these axes and returns the depth of
+``cast`` takes the ray origin and directions in these axes, ``dx`` and ``dy`` ``(R, C)``, ``dz``
+``(R, 1)`` since all rays of a row rise alike; it returns the depth of
 the first hit, infinite where there is none, and the number of the face that was hit.
 """
 
@@ -51,26 +52,21 @@ class Convex:
 
     def cast(self, origin: Vector, dx: Array, dy: Array, dz: Array) -> tuple[Array, Faces]:
         """Rays enter through the last plane whose outer side they start from."""
-        near: Array | None = None
-        far: Array | None = None
-        face: Faces = _ONE_FACE
+        near = np.zeros(dx.shape, np.float32)
+        far = np.full((1, 1), _MISS)
+        face = np.full(dx.shape, -1, np.int16)
         for index, plane in enumerate(self.planes):
             gap = plane[3] - sum(n * o for n, o in zip(plane[:3], origin, strict=True))
-            slope = _along(plane, dx, dy, dz)
+            slope = _along(plane, dx, dy, dz)  # (R, C), or (R, 1) of a level plane
             depth = np.float32(gap) / slope
             if gap < 0:
-                depth[slope >= 0] = _MISS
-                if near is None:
-                    near, face = depth, np.full(depth.shape, index, np.int16)
-                else:
-                    face[depth > near] = index
-                    np.maximum(near, depth, out=near)
+                np.copyto(depth, _MISS, where=slope >= 0)
+                np.copyto(face, np.int16(index), where=depth > near)
+                np.maximum(near, depth, out=near)
             else:
-                depth[slope <= 0] = _MISS
-                far = depth if far is None else np.minimum(far, depth, out=far)
-        if near is None or far is None:  # the camera is inside
-            return np.full(dx.shape, _MISS), _ONE_FACE
-        near[near >= far] = _MISS
+                np.copyto(depth, _MISS, where=slope <= 0)
+                far = np.minimum(far, depth)
+        np.copyto(near, _MISS, where=(near >= far) | (face < 0))
         if self.wheels is not None:
             _open_underside(self, self.wheels, near, face, origin, (dx, dy, dz))
         return near, face
@@ -250,16 +246,15 @@ def _open_underside(
     """Let rays pass under a vehicle's body unless they meet a wheel; changes ``near``."""
     dx, dy, dz = directions
     z = origin[2] + near * dz
-    low = np.flatnonzero(z < wheels.sill)
-    if not len(low):
+    low = z < wheels.sill
+    if not low.any():
         return
-    depth, z = near.flat[low], z.flat[low]
-    x, y = origin[0] + depth * dx.flat[low], origin[1] + depth * dy.flat[low]
+    depth, z = near[low], z[low]
+    x, y = origin[0] + depth * dx[low], origin[1] + depth * dy[low]
     up = (z - np.float32(wheels.radius)) ** 2
     in_disc = np.minimum((x - wheels.front) ** 2, (x - wheels.rear) ** 2) + up < wheels.radius**2
     in_tread = np.abs(y) > body.high[1] - wheels.tread
-    kept = np.where(face.flat[low] < 2, in_tread, in_disc)
-    near.flat[low[~kept]] = _MISS
+    near[low] = np.where(np.where(face[low] < 2, in_tread, in_disc), depth, _MISS)
 
 
 def _shifted(centre: Vector, radii: Vector, sign: int) -> Vector:

@@ -9,7 +9,7 @@ import numpy as np
 
 from nas.data.synthetic import palette
 from nas.data.synthetic.solids import Column, Convex, Ellipsoid, box
-from nas.data.synthetic.world import Material, Part, Road, Row, Shadow, Thing
+from nas.data.synthetic.world import Colour, Material, Part, Road, Row, Shadow, Thing
 
 Generator = np.random.Generator
 _ROW_START, _ROW_LENGTH = -20.0, 160
@@ -171,7 +171,7 @@ def _trees(rng: Generator, road: Road, style: Surroundings, side: int) -> list[T
     return found
 
 
-def _tree(rng: Generator, road: Road, along: float, offset: float, leaves: palette.Colour) -> Thing:
+def _tree(rng: Generator, road: Road, along: float, offset: float, leaves: Colour) -> Thing:
     x, y, yaw = road.place(along, offset)
     trunk, spread = rng.uniform(1.6, 3.4), rng.uniform(1.1, 2.6)
     bark = palette.tinted(rng, (0.05, 0.12), 0.5, (0.05, 0.25))
@@ -246,7 +246,7 @@ def _posts(rng: Generator, road: Road, style: Surroundings, side: int) -> list[T
     return found
 
 
-def _lamp(rng: Generator, road: Road, along: float, offset: float, steel: palette.Colour) -> Thing:
+def _lamp(rng: Generator, road: Road, along: float, offset: float, steel: Colour) -> Thing:
     x, y, yaw = road.place(along, offset)
     height, radius = rng.uniform(5, 8), rng.uniform(0.07, 0.13)
     arm = rng.uniform(0.8, 2.0)

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.data.synthetic.solids import Convex, Ellipsoid, Vector
-from nas.data.synthetic.world import CLASSES, GROUND, Colour, Material, Part, Thing, World
+from nas.data.synthetic.solids import Convex, Ellipsoid, Figure
+from nas.data.synthetic.world import CLASSES, GROUND, Material, Part, Thing, World
 
 Array = NDArray[np.float32]
-_UP = (0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,109 +53,114 @@ class SurfaceTable:
     reach: Array  # (2, S)
 
 
-@dataclass
-class _Row:
-    """One surface while the table is built."""
-
-    material: Material
-    class_id: int
-    thing: int = -1
-    face: int = 0
-    pattern: int = 0
-    normal: Vector = _UP
-    colour: Colour = (0.0, 0.0, 0.0)
-    accent: Colour = (0.0, 0.0, 0.0)
-    detail: tuple[float, float] = (0.0, 0.0)
-    centre: Vector = (0.0, 0.0, 0.0)
-    radii: Vector = (1.0, 1.0, 1.0)
-    axles: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-    reach: tuple[float, float] = (0.0, 0.0)
-
-
 def tabulate(world: World) -> tuple[PartTable, SurfaceTable]:
     """Both tables of a world."""
-    rows = [_Row(material, CLASSES.index(name)) for material, name in GROUND.items()]
-    parts: list[Part] = []
-    owners: list[Thing] = []
-    first: list[int] = []
-    for number, thing in enumerate(world.things):
-        for part in thing.parts:
-            parts.append(part)
-            owners.append(thing)
-            first.append(len(rows))
-            rows += [_row(number, thing, part, face) for face in range(part.solid.faces)]
-    return _part_table(parts, owners, first), _surface_table(rows)
+    owned = [(thing, part) for thing in world.things for part in thing.parts]
+    things, parts = tuple(thing for thing, _ in owned), tuple(part for _, part in owned)
+    faces = [part.solid.faces for part in parts]
+    first = [len(GROUND), *(len(GROUND) + np.cumsum(faces)).tolist()]
+    part_table = PartTable(
+        parts=parts,
+        things=things,
+        first=tuple(first[:-1]),
+        corners=_corners(parts, things),
+        velocity=_velocity(things),
+    )
+    return part_table, _surface_table(world, parts, things, faces)
 
 
-def _row(number: int, thing: Thing, part: Part, face: int) -> _Row:
-    row = _Row(part.material, CLASSES.index(thing.kind), number, face, thing.pattern, _NO_NORMAL)
-    row.colour, row.accent, row.detail = part.colour, part.accent, part.detail
-    solid = part.solid
-    row.reach = (solid.high[0], solid.high[1])
-    if isinstance(solid, Convex):
-        nx, ny, nz, _ = solid.planes[face]
-        cos, sin = math.cos(thing.yaw), math.sin(thing.yaw)
-        row.normal = (cos * nx - sin * ny, sin * nx + cos * ny, nz)
-        if solid.wheels is not None:
-            wheels = solid.wheels
-            row.axles = (wheels.front, wheels.rear, wheels.radius, solid.high[2])
-        else:
-            row.axles = (0.0, 0.0, 0.0, solid.high[2])
-    elif isinstance(solid, Ellipsoid):
-        row.centre, row.radii = solid.centre, solid.radii
-    if part.material is Material.CLOTH:
-        face_tone = part.detail[0]
-        head = (face_tone, face_tone * 0.75, face_tone * 0.6)
-        row.colour = (head, part.colour, part.accent)[face]
-        row.normal = (-math.cos(thing.yaw) * 0.5, -math.sin(thing.yaw) * 0.5, 0.5)
-    return row
-
-
-def _part_table(parts: list[Part], owners: list[Thing], first: list[int]) -> PartTable:
-    low = np.array([part.solid.low for part in parts]).reshape(-1, 3)
-    high = np.array([part.solid.high for part in parts]).reshape(-1, 3)
+def _corners(parts: tuple[Part, ...], things: tuple[Thing, ...]) -> NDArray[np.float64]:
+    """Bounding boxes ``(P, 8, 3)`` in the world at time 0."""
+    low = np.array([part.solid.low for part in parts]).reshape(-1, 1, 3)
+    high = np.array([part.solid.high for part in parts]).reshape(-1, 1, 3)
     bits = np.arange(8)[:, None] >> np.arange(3) & 1  # (8, 3)
-    local = np.where(bits[None], high[:, None], low[:, None])  # (P, 8, 3)
-    poses = np.array([(t.x, t.y, t.yaw, t.speed, t.course) for t in owners]).reshape(-1, 5)
-    x, y, yaw, speed, course = poses.T[:, :, None]
+    u, v, w = np.moveaxis(np.where(bits[None], high, low), -1, 0)  # (P, 8) each
+    poses = np.array([(thing.x, thing.y, thing.yaw) for thing in things]).reshape(-1, 3)
+    x, y, yaw = poses.T[:, :, None]
     cos, sin = np.cos(yaw), np.sin(yaw)
-    corners = np.stack(
-        [
-            x + cos * local[..., 0] - sin * local[..., 1],
-            y + sin * local[..., 0] + cos * local[..., 1],
-            local[..., 2],
-        ],
-        axis=-1,
-    )
-    velocity = np.concatenate([speed * np.cos(course), speed * np.sin(course), 0 * speed], axis=1)
-    return PartTable(
-        parts=tuple(parts),
-        things=tuple(owners),
-        first=tuple(first),
-        corners=corners,
-        velocity=velocity,
-    )
+    return np.stack([x + cos * u - sin * v, y + sin * u + cos * v, w], axis=-1)
 
 
-def _surface_table(rows: list[_Row]) -> SurfaceTable:
-    def columns(values: list[tuple[float, ...]]) -> Array:
-        return np.ascontiguousarray(np.array(values, np.float32).T)
+def _velocity(things: tuple[Thing, ...]) -> NDArray[np.float64]:
+    """``(P, 3)`` in m/s."""
+    rows = [
+        (thing.speed * math.cos(thing.course), thing.speed * math.sin(thing.course), 0.0)
+        for thing in things
+    ]
+    return np.array(rows).reshape(-1, 3)
 
+
+def _surface_table(
+    world: World, parts: tuple[Part, ...], things: tuple[Thing, ...], faces: list[int]
+) -> SurfaceTable:
+    """One row a part, repeated for each of its faces, below the rows of ground and sky."""
+    number = {id(thing): index for index, thing in enumerate(world.things)}
+    numbers = [
+        (part.material, CLASSES.index(thing.kind), number[id(thing)], thing.pattern)
+        for thing, part in zip(things, parts, strict=True)
+    ]
+    ground = [(material, CLASSES.index(name), -1, 0) for material, name in GROUND.items()]
+    counts = np.array([1] * len(ground) + faces)
+    material, class_id, thing_id, pattern = np.repeat(np.array(ground + numbers).T, counts, axis=1)
+    shapes = [(0.0,) * _COLUMNS] * len(ground) + [_shape(part) for part in parts]
+    columns = np.repeat(np.array(shapes, np.float32).T, counts, axis=1)
+    face = np.concatenate([np.zeros(len(ground), int), *(np.arange(count) for count in faces)])
+    colour, accent = columns[0:3], columns[3:6]
+    _dress_figures(material, face, colour, accent, columns[6])
     return SurfaceTable(
-        material=np.array([row.material for row in rows], np.uint8),
-        class_id=np.array([row.class_id for row in rows], np.uint8),
-        thing=np.array([row.thing for row in rows], np.int16),
-        face=np.array([row.face for row in rows], np.int16),
-        pattern=np.array([row.pattern for row in rows], np.int32),
-        normal=columns([row.normal for row in rows]),
-        colour=columns([row.colour for row in rows]),
-        accent=columns([row.accent for row in rows]),
-        detail=columns([row.detail for row in rows]),
-        centre=columns([row.centre for row in rows]),
-        radii=columns([row.radii for row in rows]),
-        axles=columns([row.axles for row in rows]),
-        reach=columns([row.reach for row in rows]),
+        material=material.astype(np.uint8),
+        class_id=class_id.astype(np.uint8),
+        thing=thing_id.astype(np.int16),
+        face=face.astype(np.int16),
+        pattern=pattern.astype(np.int32),
+        normal=_normals(parts, things, len(ground)),
+        colour=colour,
+        accent=accent,
+        detail=columns[6:8],
+        centre=columns[8:11],
+        radii=columns[11:14],
+        axles=columns[14:18],
+        reach=columns[18:20],
     )
 
 
-_NO_NORMAL = (0.0, 0.0, 0.0)
+_COLUMNS = 20
+
+
+def _shape(part: Part) -> tuple[float, ...]:
+    """The columns of `_surface_table` that a part fills, in order."""
+    solid = part.solid
+    wheels = solid.wheels if isinstance(solid, Convex) else None
+    centre, radii = (
+        (solid.centre, solid.radii)
+        if isinstance(solid, Ellipsoid)
+        else ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    )
+    axles = (wheels.front, wheels.rear, wheels.radius) if wheels else (0.0, 0.0, 0.0)
+    reach = (solid.high[2], solid.high[0], solid.high[1])
+    return (*part.colour, *part.accent, *part.detail, *centre, *radii, *axles, *reach)
+
+
+def _dress_figures(
+    material: NDArray[np.int64], face: NDArray[np.int64], colour: Array, accent: Array, tone: Array
+) -> None:
+    """Heads (face 0) in skin, legs (face 2) in the second colour; the trunk keeps the first."""
+    cloth = material == Material.CLOTH
+    head, legs = cloth & (face == 0), cloth & (face == 2)
+    colour[:, head] = tone[head] * np.array([[1.0], [0.75], [0.6]], np.float32)
+    colour[:, legs] = accent[:, legs]
+
+
+def _normals(parts: tuple[Part, ...], things: tuple[Thing, ...], ground: int) -> Array:
+    """Outward normals ``(3, S)`` in the world; 0 on curved surfaces, up on ground and sky."""
+    local: list[tuple[float, ...]] = [(0.0, 0.0, 1.0, 0.0)] * ground
+    for thing, part in zip(things, parts, strict=True):
+        if isinstance(part.solid, Convex):
+            local += [(*plane[:3], thing.yaw) for plane in part.solid.planes]
+        elif isinstance(part.solid, Figure):
+            local += [(0.5, 0.0, 0.5, thing.yaw)] * part.solid.faces
+        else:
+            local += [(0.0, 0.0, 0.0, 0.0)] * part.solid.faces
+    nx, ny, nz, yaw = np.array(local).T
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    return np.stack([cos * nx - sin * ny, sin * nx + cos * ny, nz]).astype(np.float32)
