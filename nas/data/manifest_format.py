@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
 from nas.data.image_files import check_file, read_lines
 from nas.data.source import IGNORE, SPLITS, DataError, Split
+from search_spaces.default_tasks import DEPTH, MOTION, MOTION_CLASSES
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
 _EXAMPLE = (
@@ -21,7 +22,6 @@ _EXAMPLE = (
     '"scale": 256}}}'
 )
 _VERSION = 1
-_MOTION_CLASSES = ("static", "moving")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +171,8 @@ def _read_segmentation(line: _Line, name: str, options: Mapping[str, object]) ->
 
 def _read_motion(line: _Line, name: str, options: Mapping[str, object]) -> ManifestTask:
     line.check_keys(options, ("kind", "ignore"), f"tasks.{name} field")
-    spec = TaskSpec(name=name, kind="motion", channels=2, classes=_MOTION_CLASSES)
-    return ManifestTask(spec=spec, empty=_read_ignore(line, name, options, _MOTION_CLASSES))
+    spec = replace(MOTION, name=name)
+    return ManifestTask(spec=spec, empty=_read_ignore(line, name, options, MOTION_CLASSES))
 
 
 def _read_depth(line: _Line, name: str, options: Mapping[str, object]) -> ManifestTask:
@@ -185,7 +185,7 @@ def _read_depth(line: _Line, name: str, options: Mapping[str, object]) -> Manife
             "are divided to get metres (256 for KITTI's PNGs)"
         )
     empty = _read_integer(line, name, options, "invalid", 0)
-    spec = TaskSpec(name=name, kind="depth", channels=1, positive=True)
+    spec = replace(DEPTH, name=name)
     return ManifestTask(spec=spec, empty=empty, scale=float(scale))
 
 

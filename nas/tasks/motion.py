@@ -9,10 +9,8 @@ from torch import Tensor
 from nas.tasks.confusion import ConfusionMatrix
 from nas.tasks.segmentation import Segmentation
 from nas.tasks.task import Evaluator, Metric
+from search_spaces.default_tasks import MOTION_CLASSES
 from search_spaces.task_spec import ArchitectureError, TaskSpec
-
-#: The channels of the output and the values of the label.
-MOTION_CLASSES = ("static", "moving")
 
 
 class Motion(Segmentation):
