@@ -41,7 +41,7 @@ class Numbers:
     def read(self, text: str) -> Choice | None:
         """The number that a text stands for, None where it is none of these."""
         try:
-            value = int(text) if self.step else float(text)
+            value = int(text) if self.step else float(text) + 0.0  # -0 is 0
         except ValueError:
             return None
         return value if self.holds(value) else None
@@ -71,7 +71,7 @@ class Axis:
 
     def ordered(self, values: Iterable[Choice]) -> tuple[Choice, ...]:
         """The values once each, in the axis's own order; raises ``ArchitectureError``."""
-        given = list(values)
+        given = [self._exact(value) for value in values]
         for value in given:
             if not self._holds(value):
                 raise ArchitectureError(
@@ -82,6 +82,11 @@ class Axis:
                 f"{self.field_name} is empty, give at least one of {', '.join(self._allowed())}"
             )
         return tuple(sorted(set(given), key=self._position))
+
+    def _exact(self, value: Choice) -> Choice:
+        """A whole number as a fraction, where the axis is one of fractions."""
+        fractions = self.numbers is not None and not self.numbers.step
+        return float(value) if fractions and type(value) is int else value
 
     def _holds(self, value: object) -> bool:
         named = any(value == word and type(value) is type(word) for word in self.words.values())

@@ -413,6 +413,11 @@ def test_order_of_tasks_and_choices_does_not_matter() -> None:
     assert one.fingerprint == other.fingerprint
 
 
+def test_whole_ratios_are_ratios() -> None:
+    assert _narrow(pruning=(0, 0.5)).fingerprint == _narrow(pruning=(0.0, 0.5)).fingerprint
+    assert _narrow().fix({"pruning": "-0"}).fingerprint == _narrow().fingerprint
+
+
 def test_fingerprints_tell_spaces_apart() -> None:
     prints = {space.fingerprint for space in SMALL_SPACES.values()}
     assert len(prints) == len(SMALL_SPACES)
