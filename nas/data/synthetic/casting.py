@@ -119,7 +119,8 @@ def _beyond_kerb(road: Road, x: Array, offset: Array) -> Array:
     if road.side_street is None:
         return beyond
     start, end = road.side_street
-    return np.minimum(beyond, np.maximum(start - x, x - end))
+    values: Array = np.minimum(beyond, np.maximum(start - x, x - end))
+    return values
 
 
 def _cast_kerb(

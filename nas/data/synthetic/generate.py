@@ -162,7 +162,7 @@ def _light(rng: Generator) -> Light:
     strength = 0.0 if overcast else rng.uniform(0.8, 2.2)
     sky = rng.uniform(0.5, 1.0) if overcast else rng.uniform(0.25, 0.6)
     horizontal = math.cos(elevation)
-    exposure = math.exp(rng.normal(0.0, 0.25)) * 1.15 / (0.5 * strength + sky + 0.25)
+    exposure = math.exp(rng.normal(0.0, 0.25)) * 1.35 / (0.5 * strength + sky + 0.25)
     cast = rng.normal(1.0, 0.07, 3)
     zenith, horizon = _sky(rng, overcast, warmth, sky)
     return Light(

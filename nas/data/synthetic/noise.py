@@ -38,12 +38,14 @@ class Noise:
         with np.errstate(divide="ignore"):
             level = np.log2(footprint * grain)
         level = np.clip(level, 0, _LEVELS - 1).astype(np.int32)
-        place = self._place(u * grain, v * grain, pattern)
-        return self.table.take((level << (2 * _BITS)) + place)
+        place = (level << (2 * _BITS)) + self._place(u * grain, v * grain, pattern)
+        values: Array = self.table.take(place)
+        return values
 
     def coarse(self, u: Array, v: Array, pattern: Pattern = 0) -> Array:
         """Noise at coordinates in texels, slightly blurred; one value a place at any distance."""
-        return self.table.take((1 << (2 * _BITS)) + self._place(u, v, pattern))
+        values: Array = self.table.take((1 << (2 * _BITS)) + self._place(u, v, pattern))
+        return values
 
     @staticmethod
     def _place(u: Array, v: Array, pattern: Pattern) -> Places:

@@ -36,7 +36,13 @@ class Spots:
 
 def column(colour: Colour) -> Array:
     """A colour as ``(3, 1)``."""
-    return np.array(colour, np.float32)[:, None]
+    return np.array([colour], np.float32).T
+
+
+def _of(values: Array, spots: Spots) -> Array:
+    """What a table ``(..., S)`` has for the surface at each spot, ``(..., n)``."""
+    found: Array = values.take(spots.surface, axis=-1)
+    return found
 
 
 def asphalt(world: World, table: SurfaceTable, spots: Spots) -> Array:
@@ -54,7 +60,8 @@ def marking(world: World, table: SurfaceTable, spots: Spots) -> Array:
     wear = FRACTAL.at(spots.x, spots.y, spots.footprint, 0.06, ground.pattern + 33)
     kept = np.clip(1.0 - ground.wear * (1.0 + wear), 0.25, 1.0)
     base = asphalt(world, table, spots)
-    return base + (column(ground.marking) - base) * kept
+    values: Array = base + (column(ground.marking) - base) * kept
+    return values
 
 
 def paving(world: World, table: SurfaceTable, spots: Spots) -> Array:
@@ -68,7 +75,10 @@ def paving(world: World, table: SurfaceTable, spots: Spots) -> Array:
     fine = FRACTAL.at(spots.x, spots.y, spots.footprint, 0.05, ground.pattern + 5)
     stain = FRACTAL.at(spots.x, spots.y, spots.footprint, 0.6, ground.pattern + 9)
     tone = 1 + 0.2 * (hashed(slab * 57 + strip) - 0.5) * sharp - 0.35 * joint
-    return column(ground.paving) * np.maximum(tone + ground.contrast * (0.7 * fine + stain), 0.3)
+    values: Array = column(ground.paving) * np.maximum(
+        tone + ground.contrast * (0.7 * fine + stain), 0.3
+    )
+    return values
 
 
 def kerb(world: World, table: SurfaceTable, spots: Spots) -> Array:
@@ -84,14 +94,14 @@ def soil(world: World, table: SurfaceTable, spots: Spots) -> Array:
     patches = FRACTAL.at(spots.x, spots.y, spots.footprint, 0.4, ground.pattern + 2)
     share = np.clip(0.5 + 0.6 * patches, 0, 1)
     mixed = column(ground.soil) + (column(ground.grass) - column(ground.soil)) * share
-    return mixed * np.maximum(1 + 0.28 * fine, 0.25)
+    values: Array = mixed * np.maximum(1 + 0.28 * fine, 0.25)
+    return values
 
 
 def facade(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Storeys of windows, each with its own reflection, and a ground floor of its own."""
-    number = spots.surface
-    face, pattern = table.face.take(number), table.pattern.take(number)
-    pitch, storey = table.detail.take(number, axis=1)
+    face, pattern = table.face.take(spots.surface), table.pattern.take(spots.surface)
+    pitch, storey = _of(table.detail, spots)
     along = np.where(face < 2, spots.v, spots.u)
     cell_u, cell_v = along / pitch + 64, spots.w / storey
     window, floor = cell_u.astype(np.int32), cell_v.astype(np.int32)
@@ -103,36 +113,39 @@ def facade(world: World, table: SurfaceTable, spots: Spots) -> Array:
     chance = hashed(window * 131 + floor * 7919 + pattern)
     grain = FRACTAL.at(along, spots.w, spots.footprint, 0.12, pattern)
     tone = np.where(floor == 0, np.float32(0.85), np.float32(1)) * np.maximum(1 + 0.13 * grain, 0.3)
-    wall = table.colour.take(number, axis=1) * tone
+    wall = _of(table.colour, spots) * tone
     mirror = (column(world.light.zenith) * 0.35) * (chance > 0.6)
-    glass = table.accent.take(number, axis=1) * (0.4 + 1.2 * chance) + mirror
+    glass = _of(table.accent, spots) * (0.4 + 1.2 * chance) + mirror
     painted: Array = wall + (glass - wall) * share
     return painted
 
 
 def roof(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Rows of tiles."""
-    number = spots.surface
-    grain = FRACTAL.at(spots.u, spots.w * 3, spots.footprint, 0.15, table.pattern.take(number))
-    return table.colour.take(number, axis=1) * np.maximum(1 + 0.22 * grain, 0.3)
+    grain = FRACTAL.at(
+        spots.u, spots.w * 3, spots.footprint, 0.15, table.pattern.take(spots.surface)
+    )
+    values: Array = _of(table.colour, spots) * np.maximum(1 + 0.22 * grain, 0.3)
+    return values
 
 
 def paint(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """A vehicle's body: paint, dirt below, lamps and plate at the ends, wheels, a window band."""
-    number = spots.surface
-    face, (lamps, band) = table.face.take(number), table.detail.take(number, axis=1)
-    front, rear, radius, top = table.axles.take(number, axis=1)
-    half = table.reach[1].take(number)
-    dirt = FRACTAL.at(spots.u + spots.v, spots.w, spots.footprint, 0.1, table.pattern.take(number))
+    face, (lamps, band) = table.face.take(spots.surface), _of(table.detail, spots)
+    front, rear, radius, top = _of(table.axles, spots)
+    half = _of(table.reach[1], spots)
+    dirt = FRACTAL.at(
+        spots.u + spots.v, spots.w, spots.footprint, 0.1, table.pattern.take(spots.surface)
+    )
     height = spots.w / top
     tone = np.clip(0.55 + 1.1 * height, 0.5, 1.0) * (1 + 0.07 * dirt)
-    colour = table.colour.take(number, axis=1) * tone
+    colour = _of(table.colour, spots) * tone
     ends, sides = face < 2, (face == 2) | (face == 3)
 
     def put(where: NDArray[np.bool_], value: Array) -> None:
         np.copyto(colour, value, where=where)
 
-    glass = table.accent.take(number, axis=1) + column(world.light.horizon) * 0.12
+    glass = _of(table.accent, spots) + column(world.light.horizon) * 0.12
     pillars = fraction(spots.u * np.float32(1 / 1.4)) > 0.12
     in_band = (band > 0) & (spots.w > band) & (height < 0.9) & (face < 4)
     put(in_band & (ends | pillars), glass)
@@ -145,62 +158,63 @@ def paint(world: World, table: SurfaceTable, spots: Spots) -> Array:
     put(sides & (round_wheel < radius**2), tyre)
     put(sides & (round_wheel < (0.6 * radius) ** 2), column((0.3, 0.3, 0.31)) * lamps)
     put(ends & (spots.w < 0.3), tyre)
-    return colour
+    values: Array = colour
+    return values
 
 
 def cabin(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Glass that mirrors some sky, between pillars under a painted roof."""
-    number = spots.surface
-    face, top = table.face.take(number), table.axles[3].take(number)
-    sway = FRACTAL.at(spots.u * 0.4, spots.v, spots.footprint, 0.2, table.pattern.take(number))
+    face, top = table.face.take(spots.surface), _of(table.axles[3], spots)
+    sway = FRACTAL.at(
+        spots.u * 0.4, spots.v, spots.footprint, 0.2, table.pattern.take(spots.surface)
+    )
     mirror = np.clip(0.12 + 0.1 * sway, 0.02, 0.4)
-    glass = table.accent.take(number, axis=1) + column(world.light.horizon) * mirror
+    glass = _of(table.accent, spots) + column(world.light.horizon) * mirror
     sides = (face == 2) | (face == 3)
     pillar = sides & (np.abs(spots.u + 0.1) < 0.07)
-    half = table.reach[1].take(number) - 0.08
+    half = _of(table.reach[1], spots) - 0.08
     pillar |= ~sides & (np.abs(spots.v) > half - 0.16 * 0.6)
     metal = (face == 4) | (spots.w > top - 0.07) | pillar
-    return np.where(metal, table.colour.take(number, axis=1), glass)
+    return np.where(metal, _of(table.colour, spots), glass)
 
 
 def leaves(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Clumps of leaves with dark gaps."""
-    number = spots.surface
-    pattern = table.pattern.take(number)
+    pattern = table.pattern.take(spots.surface)
     across = spots.u + spots.v
     fine = FRACTAL.at(across, spots.w, spots.footprint, 0.07, pattern)
     clumps = FRACTAL.at(across, spots.w, spots.footprint, 0.3, pattern + 11)
-    return table.colour.take(number, axis=1) * np.clip(1 + 0.38 * fine + 0.25 * clumps, 0.15, 2.2)
+    values: Array = _of(table.colour, spots) * np.clip(1 + 0.38 * fine + 0.25 * clumps, 0.15, 2.2)
+    return values
 
 
 def metal(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Steel or bark, streaked along its height."""
-    number = spots.surface
     streaks = FRACTAL.at(
-        spots.u + spots.v, spots.w, spots.footprint, 0.08, table.pattern.take(number)
+        spots.u + spots.v, spots.w, spots.footprint, 0.08, table.pattern.take(spots.surface)
     )
-    return table.colour.take(number, axis=1) * np.maximum(1 + 0.2 * streaks, 0.3)
+    values: Array = _of(table.colour, spots) * np.maximum(1 + 0.2 * streaks, 0.3)
+    return values
 
 
 def board(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """A sign: a frame, letters, and a bare back."""
-    number = spots.surface
-    half, middle = table.detail.take(number, axis=1)
+    half, middle = _of(table.detail, spots)
     inner = (np.abs(spots.v) < 0.75 * half) & (np.abs(spots.w - middle) < 0.7 * half)
-    letters = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.09, table.pattern.take(number)) > 0.3
-    faced = np.where(
-        inner & letters, table.accent.take(number, axis=1), table.colour.take(number, axis=1)
+    letters = (
+        FRACTAL.at(spots.v, spots.w, spots.footprint, 0.09, table.pattern.take(spots.surface)) > 0.3
     )
+    faced = np.where(inner & letters, _of(table.accent, spots), _of(table.colour, spots))
     return np.where(
-        table.face.take(number) == 1, faced, table.accent.take(number, axis=1) * np.float32(0.6)
+        table.face.take(spots.surface) == 1, faced, _of(table.accent, spots) * np.float32(0.6)
     )
 
 
 def cloth(world: World, table: SurfaceTable, spots: Spots) -> Array:
     """Clothes with folds."""
-    number = spots.surface
-    folds = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.08, table.pattern.take(number))
-    return table.colour.take(number, axis=1) * np.maximum(1 + 0.2 * folds, 0.3)
+    folds = FRACTAL.at(spots.v, spots.w, spots.footprint, 0.08, table.pattern.take(spots.surface))
+    values: Array = _of(table.colour, spots) * np.maximum(1 + 0.2 * folds, 0.3)
+    return values
 
 
 Painter = Callable[[World, SurfaceTable, Spots], Array]

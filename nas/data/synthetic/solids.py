@@ -3,7 +3,8 @@
 Shapes live in the axes of the thing that they belong to (x forward, y left, z up, metres).
 ``cast`` takes the ray origin and directions in these axes, ``dx`` and ``dy`` ``(R, C)``, ``dz``
 ``(R, 1)`` since all rays of a row rise alike; it returns the depth of
-the first hit, infinite where there is none, and the number of the face that was hit.
+the first hit, infinite where there is none, and the number of the face that was hit. ``normals``
+has an outward normal for each face.
 """
 
 from __future__ import annotations
@@ -22,6 +23,16 @@ Vector = tuple[float, float, float]
 #: ``(nx, ny, nz, c)``: the inside is where ``n · p <= c``; n has length 1.
 Plane = tuple[float, float, float, float]
 _MISS = np.float32(np.inf)
+#: Stands for a normal where there is none that holds for the whole face.
+_CURVED = (0.0, 0.0, 0.0)
+_BOX_NORMALS = (
+    (1.0, 0.0, 0.0),
+    (-1.0, 0.0, 0.0),
+    (0.0, 1.0, 0.0),
+    (0.0, -1.0, 0.0),
+    (0.0, 0.0, 1.0),
+    (0.0, 0.0, -1.0),
+)
 _ONE_FACE = np.zeros((), np.int16)
 
 
@@ -37,26 +48,65 @@ class Wheels:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Box:
+    """A box from ``low`` to ``high``; faces in the order front, back, left, right, top, bottom."""
+
+    low: Vector
+    high: Vector
+    wheels: Wheels | None = None
+
+    @property
+    def normals(self) -> tuple[Vector, ...]:
+        """Outward, one a face."""
+        return _BOX_NORMALS
+
+    def cast(self, origin: Vector, dx: Array, dy: Array, dz: Array) -> tuple[Array, Faces]:
+        """The slab test. Behind a slab both its depths are negative, so that nothing is left."""
+        near = np.zeros(dx.shape, np.float32)
+        far = np.full((1, 1), _MISS)
+        face = np.full(dx.shape, -1, np.int16)
+        for axis, slope in enumerate((dx, dy, dz)):
+            start, low, high = origin[axis], self.low[axis], self.high[axis]
+            scale = np.float32(1) / slope
+            if low <= start <= high:
+                exits = np.maximum(
+                    scale * np.float32(low - start), scale * np.float32(high - start)
+                )
+                far = np.minimum(far, exits)
+                continue
+            first, last, index = (low, high, 2 * axis + 1) if start < low else (high, low, 2 * axis)
+            depth = scale * np.float32(first - start)
+            np.copyto(face, np.int16(index), where=depth > near)
+            np.maximum(near, depth, out=near)
+            far = np.minimum(far, scale * np.float32(last - start))
+        np.copyto(near, _MISS, where=(near >= far) | (face < 0))
+        if self.wheels is not None:
+            _open_underside(self, self.wheels, near, face, origin, (dx, dy, dz))
+        return near, face
+
+
+@dataclass(frozen=True, kw_only=True)
 class Convex:
     """A convex body within planes; ``low`` and ``high`` bound it."""
 
     planes: tuple[Plane, ...]
     low: Vector
     high: Vector
-    wheels: Wheels | None = None
 
     @property
-    def faces(self) -> int:
-        """Number of faces that a hit can name."""
-        return len(self.planes)
+    def normals(self) -> tuple[Vector, ...]:
+        """Outward, one a face."""
+        return tuple((nx, ny, nz) for nx, ny, nz, _ in self.planes)
 
     def cast(self, origin: Vector, dx: Array, dy: Array, dz: Array) -> tuple[Array, Faces]:
         """Rays enter through the last plane whose outer side they start from."""
         near = np.zeros(dx.shape, np.float32)
         far = np.full((1, 1), _MISS)
         face = np.full(dx.shape, -1, np.int16)
+        ox, oy, oz = origin
         for index, plane in enumerate(self.planes):
-            gap = plane[3] - sum(n * o for n, o in zip(plane[:3], origin, strict=True))
+            nx, ny, nz, reach = plane
+            gap = reach - nx * ox - ny * oy - nz * oz
             slope = _along(plane, dx, dy, dz)  # (R, C), or (R, 1) of a level plane
             depth = np.float32(gap) / slope
             if gap < 0:
@@ -67,8 +117,6 @@ class Convex:
                 np.copyto(depth, _MISS, where=slope <= 0)
                 far = np.minimum(far, depth)
         np.copyto(near, _MISS, where=(near >= far) | (face < 0))
-        if self.wheels is not None:
-            _open_underside(self, self.wheels, near, face, origin, (dx, dy, dz))
         return near, face
 
 
@@ -80,7 +128,11 @@ class Ellipsoid:
     radii: Vector
     ragged: float = 0.0
     pattern: int = 0
-    faces: int = 1
+
+    @property
+    def normals(self) -> tuple[Vector, ...]:
+        """One face, curved."""
+        return (_CURVED,)
 
     @property
     def low(self) -> Vector:
@@ -118,7 +170,11 @@ class Column:
     bottom: float = 0.0
     x: float = 0.0
     y: float = 0.0
-    faces: int = 1
+
+    @property
+    def normals(self) -> tuple[Vector, ...]:
+        """One face, curved."""
+        return (_CURVED,)
 
     @property
     def low(self) -> Vector:
@@ -134,7 +190,7 @@ class Column:
         """The nearer root of the quadratic in the ground plane."""
         ox, oy = origin[0] - self.x, origin[1] - self.y
         a = dx * dx + dy * dy
-        middle = (dx * -ox + dy * -oy) / a
+        middle = (dx * np.float32(-ox) + dy * np.float32(-oy)) / a
         rim = middle * middle - np.float32(ox * ox + oy * oy - self.radius**2) / a
         depth = middle - np.sqrt(np.maximum(rim, 0))
         z = origin[2] + depth * dz
@@ -153,7 +209,11 @@ class Figure:
     girth: float
     stride: float
     swing: float
-    faces: int = 3
+
+    @property
+    def normals(self) -> tuple[Vector, ...]:
+        """Towards whoever looks and half upwards: a person is not flat."""
+        return ((0.5, 0.0, 0.5),) * 3
 
     @property
     def low(self) -> Vector:
@@ -186,25 +246,14 @@ class Figure:
         return depth, face
 
 
-Solid = Convex | Ellipsoid | Column | Figure
-
-
-def box(low: Vector, high: Vector, wheels: Wheels | None = None) -> Convex:
-    """A box; faces in the order front, back, left, right, top, bottom."""
-    (x0, y0, z0), (x1, y1, z1) = low, high
-    planes = (
-        (1.0, 0.0, 0.0, x1),
-        (-1.0, 0.0, 0.0, -x0),
-        (0.0, 1.0, 0.0, y1),
-        (0.0, -1.0, 0.0, -y0),
-        (0.0, 0.0, 1.0, z1),
-        (0.0, 0.0, -1.0, -z0),
-    )
-    return Convex(planes=planes, low=low, high=high, wheels=wheels)
+Solid = Box | Convex | Ellipsoid | Column | Figure
 
 
 def tapered(low: Vector, high: Vector, front: float, back: float, sides: float) -> Convex:
-    """A box whose walls lean inwards by these metres from bottom to top; faces as in `box`."""
+    """A box whose walls lean inwards by these metres from bottom to top, open below.
+
+    Faces as in `Box`, less the bottom: whatever is below hides it.
+    """
     (x0, y0, z0), (x1, y1, z1) = low, high
     rise = z1 - z0
 
@@ -219,7 +268,6 @@ def tapered(low: Vector, high: Vector, front: float, back: float, sides: float) 
         leaning(0.0, 1.0, sides, y1),
         leaning(0.0, -1.0, sides, -y0),
         (0.0, 0.0, 1.0, z1),
-        (0.0, 0.0, -1.0, -z0),
     )
     return Convex(planes=planes, low=low, high=high)
 
@@ -236,7 +284,7 @@ def _along(plane: Plane, dx: Array, dy: Array, dz: Array) -> Array:
 
 
 def _open_underside(
-    body: Convex,
+    body: Box,
     wheels: Wheels,
     near: Array,
     face: Faces,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.data.synthetic import palette
-from nas.data.synthetic.solids import Column, Convex, Ellipsoid, box
+from nas.data.synthetic.solids import Box, Column, Convex, Ellipsoid
 from nas.data.synthetic.world import Colour, Material, Part, Road, Row, Shadow, Thing
 
 Generator = np.random.Generator
@@ -115,7 +115,11 @@ def _house(
     colour, glass = palette.wall(rng), palette.grey(rng, 0.02, 0.3)
     detail = (rng.uniform(1.6, 3.6), rng.uniform(2.7, 3.6))
     walls = Part(
-        solid=box(low, high), material=Material.FACADE, colour=colour, accent=glass, detail=detail
+        solid=Box(low=low, high=high),
+        material=Material.FACADE,
+        colour=colour,
+        accent=glass,
+        detail=detail,
     )
     parts, top = [walls], height
     if rng.random() < style.pitched:
@@ -217,7 +221,7 @@ def _tree(rng: Generator, road: Road, along: float, offset: float, leaves: Colou
 def _hedge(rng: Generator, road: Road, along: float, offset: float, length: float) -> Thing:
     x, y, yaw = road.place(along, offset)
     height, half = rng.uniform(0.7, 2.0), rng.uniform(0.3, 0.6)
-    solid = box((-length / 2, -half, 0.0), (length / 2, half, height))
+    solid = Box(low=(-length / 2, -half, 0.0), high=(length / 2, half, height))
     return Thing(
         kind="vegetation",
         x=x,
@@ -252,7 +256,7 @@ def _lamp(rng: Generator, road: Road, along: float, offset: float, steel: Colour
     arm = rng.uniform(0.8, 2.0)
     toward = -1 if offset > 0 else 1
     y0, y1 = sorted((0.0, toward * arm))
-    head = box((-0.12, y0, height - 0.12), (0.12, y1, height + 0.06))
+    head = Box(low=(-0.12, y0, height - 0.12), high=(0.12, y1, height + 0.06))
     return Thing(
         kind="pole",
         x=x,
@@ -273,7 +277,7 @@ def _sign(rng: Generator, road: Road, along: float, offset: float) -> Thing:
     height, half = rng.uniform(2.0, 3.2), rng.uniform(0.25, 0.5)
     tall = half * rng.uniform(1.0, 2.6)
     steel = palette.grey(rng, 0.1, 0.5)
-    board = box((-0.04, -half, height - tall), (0.04, half, height))
+    board = Box(low=(-0.04, -half, height - tall), high=(0.04, half, height))
     face = palette.tinted(rng, (0.0, 1.0), 0.9, (0.2, 0.8))
     return Thing(
         kind="pole",
@@ -307,7 +311,7 @@ def _far_end(rng: Generator, road: Road, style: Surroundings) -> list[Thing]:
             height = rng.uniform(5, 18)
             detail = (rng.uniform(1.6, 3.6), rng.uniform(2.7, 3.6))
             part = Part(
-                solid=box((-5.0, -width / 2, 0.0), (5.0, width / 2, height)),
+                solid=Box(low=(-5.0, -width / 2, 0.0), high=(5.0, width / 2, height)),
                 material=Material.FACADE,
                 colour=palette.wall(rng),
                 accent=palette.grey(rng, 0.02, 0.3),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.data.synthetic.solids import Convex, Ellipsoid, Figure
+from nas.data.synthetic.solids import Box, Ellipsoid
 from nas.data.synthetic.world import CLASSES, GROUND, Material, Part, Thing, World
 
 Array = NDArray[np.float32]
@@ -57,7 +57,7 @@ def tabulate(world: World) -> tuple[PartTable, SurfaceTable]:
     """Both tables of a world."""
     owned = [(thing, part) for thing in world.things for part in thing.parts]
     things, parts = tuple(thing for thing, _ in owned), tuple(part for _, part in owned)
-    faces = [part.solid.faces for part in parts]
+    faces = [len(part.solid.normals) for part in parts]
     first = [len(GROUND), *(len(GROUND) + np.cumsum(faces)).tolist()]
     part_table = PartTable(
         parts=parts,
@@ -130,7 +130,7 @@ _COLUMNS = 20
 def _shape(part: Part) -> tuple[float, ...]:
     """The columns of `_surface_table` that a part fills, in order."""
     solid = part.solid
-    wheels = solid.wheels if isinstance(solid, Convex) else None
+    wheels = solid.wheels if isinstance(solid, Box) else None
     centre, radii = (
         (solid.centre, solid.radii)
         if isinstance(solid, Ellipsoid)
@@ -155,12 +155,7 @@ def _normals(parts: tuple[Part, ...], things: tuple[Thing, ...], ground: int) ->
     """Outward normals ``(3, S)`` in the world; 0 on curved surfaces, up on ground and sky."""
     local: list[tuple[float, ...]] = [(0.0, 0.0, 1.0, 0.0)] * ground
     for thing, part in zip(things, parts, strict=True):
-        if isinstance(part.solid, Convex):
-            local += [(*plane[:3], thing.yaw) for plane in part.solid.planes]
-        elif isinstance(part.solid, Figure):
-            local += [(0.5, 0.0, 0.5, thing.yaw)] * part.solid.faces
-        else:
-            local += [(0.0, 0.0, 0.0, 0.0)] * part.solid.faces
+        local += [(*normal, thing.yaw) for normal in part.solid.normals]
     nx, ny, nz, yaw = np.array(local).T
     cos, sin = np.cos(yaw), np.sin(yaw)
     return np.stack([cos * nx - sin * ny, sin * nx + cos * ny, nz]).astype(np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.data.synthetic import palette
-from nas.data.synthetic.solids import Figure, Wheels, box, tapered
+from nas.data.synthetic.solids import Box, Figure, Wheels, tapered
 from nas.data.synthetic.world import SLOWEST, Material, Part, Road, Shadow, Thing
 
 Generator = np.random.Generator
@@ -145,7 +145,7 @@ def _vehicle(
     is_car = height < 1.8
     top = height * rng.uniform(0.54, 0.6) if is_car else height
     body = Part(
-        solid=box((low, -half, 0.0), (-low, half, top), wheels),
+        solid=Box(low=(low, -half, 0.0), high=(-low, half, top), wheels=wheels),
         material=Material.PAINT,
         colour=colour,
         accent=glass,
