@@ -1,0 +1,122 @@
+"""Loads the weights of a published ResNet into a network's encoder."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from nas.network import Network
+from nas.plan import Layer
+
+_Weights = Mapping[str, Tensor]
+
+
+class TrunkWeightsError(ValueError):
+    """A file of weights that does not fit the encoder; names the file, the key and the repair."""
+
+
+def load_trunk_weights(network: Network, path: Path) -> None:
+    """Copy a ResNet's state dict (``conv1.weight``, ``layer1.0.bn1.bias``, …) into the encoder.
+
+    Every encoder part gets the stages that it has, so tasks with branches of their own begin
+    with the same weights. ``fc.*`` is ignored. Where a branch also reads augmented feature maps,
+    the weights of those inputs stay as they are. ``path`` ends in ``.safetensors``, or in
+    ``.pth`` or ``.pt``, which is read without unpickling code.
+
+    Raises ``TrunkWeightsError`` and then has changed nothing.
+    """
+    weights = _read(path)
+    known = {key for part in network.encoder.values() for key in part.state_dict()}
+    _check_nothing_left(weights, known, path, network)
+    changes: list[tuple[Tensor, Tensor]] = []
+    for name, part in network.encoder.items():
+        for key, target in part.state_dict().items():
+            change = _change(network, f"encoder.{name}.", key, target, weights, path)
+            changes += [change] if change else []
+    with torch.no_grad():
+        for target, source in changes:
+            target.copy_(source)
+
+
+def _change(
+    network: Network, prefix: str, key: str, target: Tensor, weights: _Weights, path: Path
+) -> tuple[Tensor, Tensor] | None:
+    """Where to copy what, None where the network keeps its own."""
+    layer = network.plan.layers.get((prefix + key).removesuffix(".weight"))
+    if key not in weights:
+        if key.endswith("num_batches_tracked") or _is_own_shortcut(network, prefix, key):
+            return None
+        raise TrunkWeightsError(f"{path} has no {key}: {_repair(network)}")
+    source = weights[key]
+    if layer is not None and len(layer.inputs) > 1 and source.shape == _shared_shape(layer):
+        target = target[:, : layer.inputs[0]]
+    if source.shape != target.shape:
+        raise TrunkWeightsError(
+            f"{path}: {key} is {_shape(source)}, the network has {_shape(target)}: "
+            f"{_repair(network)}"
+        )
+    return target, source
+
+
+def _is_own_shortcut(network: Network, prefix: str, key: str) -> bool:
+    """Whether a convolution stands in a shortcut only because a branch reads augmented maps."""
+    layer = network.plan.layers.get(f"{prefix}layer1.0.downsample.0")
+    return key.startswith("layer1.0.downsample.") and layer is not None and len(layer.inputs) > 1
+
+
+def _shared_shape(layer: Layer) -> tuple[int, ...]:
+    return (layer.out_channels, layer.inputs[0], layer.kernel, layer.kernel)
+
+
+def _check_nothing_left(weights: _Weights, known: set[str], path: Path, network: Network) -> None:
+    left = next((key for key in weights if key not in known and not key.startswith("fc.")), None)
+    if left is not None:
+        raise TrunkWeightsError(f"{path} holds {left}, the network does not: {_repair(network)}")
+
+
+def _repair(network: Network) -> str:
+    architecture = network.plan.architecture
+    encoder = architecture.encoder
+    pruned = ", load them before pruning" if architecture.pruning else ""
+    return (
+        f"the encoder is {encoder.depth} of width {encoder.width}, use weights of the same "
+        f"(published ResNets have width 64){pruned}"
+    )
+
+
+def _shape(tensor: Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "a number"
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+def _read(path: Path) -> _Weights:
+    if not path.is_file():
+        raise TrunkWeightsError(f"{path} is no file, give the weights of a ResNet")
+    values = _loaded(path)
+    if isinstance(values, Mapping) and isinstance(values.get("state_dict"), Mapping):
+        values = values["state_dict"]
+    if not isinstance(values, Mapping) or not all(
+        isinstance(value, Tensor) for value in values.values()
+    ):
+        raise TrunkWeightsError(f"{path} holds no state dict, save model.state_dict()")
+    return {str(key).removeprefix("module."): value for key, value in values.items()}
+
+
+def _loaded(path: Path) -> object:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        if path.suffix in (".pth", ".pt"):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrunkWeightsError(f"{path} cannot be read as plain weights: {reason}") from None
+    raise TrunkWeightsError(f"{path}: use a file that ends in .safetensors, .pth or .pt")
