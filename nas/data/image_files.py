@@ -52,14 +52,14 @@ def class_values(
     """
     if values.dtype.kind not in "ui":
         raise DataError(f"{path}: the label holds {values.dtype} values, give integer classes")
-    present = np.unique(values)
-    for value in present:
-        if value != ignore and not 0 <= value < len(classes):
-            raise DataError(
-                f"{path}: the label holds the value {value}, allowed are 0 to {len(classes) - 1} "
-                f"({', '.join(classes)}) and {ignore} for no label"
-            )
-    return np.where(values == ignore, IGNORE, values).astype(np.uint8)
+    ignored = np.asarray(values == ignore)
+    bad = np.asarray((values < 0) | (values >= len(classes))) & ~ignored  # type: ignore[operator]
+    if bad.any():
+        raise DataError(
+            f"{path}: the label holds the value {values[bad][0]}, allowed are 0 to "
+            f"{len(classes) - 1} ({', '.join(classes)}) and {ignore} for no label"
+        )
+    return np.where(ignored, IGNORE, values).astype(np.uint8)
 
 
 def check_size(found: tuple[int, ...], wanted: tuple[int, ...], path: Path, beside: Path) -> None:

@@ -24,11 +24,11 @@ def check_classes(label: Array, classes: tuple[str, ...]) -> None:
         raise ValueError(
             f"the label is {label.dtype} of shape {label.shape}, give integer classes (H, W)"
         )
-    values = np.asarray(label, np.int64)
-    bad = ((values < 0) | (values >= len(classes))) & (values != IGNORE)
+    bad = np.asarray((label < 0) | (label >= len(classes)))  # type: ignore[operator]
+    bad &= label != IGNORE
     if bad.any():
         raise ValueError(
-            f"the label holds the value {values[bad][0]}, "
+            f"the label holds the value {label[bad][0]}, "
             f"allowed are 0 to {len(classes) - 1} ({', '.join(classes)}) and {IGNORE} for no label"
         )
 

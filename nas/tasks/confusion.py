@@ -17,13 +17,14 @@ class ConfusionMatrix:
     def __init__(self, classes: int) -> None:
         self.counts: NDArray[np.int64] = np.zeros((classes, classes), np.int64)
 
-    def add(self, predicted: Tensor, label: Tensor) -> None:
-        """Count predictions and labels of one shape, both integer classes."""
+    def add(self, output: Tensor, label: Tensor) -> None:
+        """Count the largest logits of an output ``(B, C, H, W)`` against labels ``(B, H, W)``."""
         classes = len(self.counts)
-        valid = label != IGNORE
-        pairs = label[valid].long() * classes + predicted[valid].long()
-        counts = torch.bincount(pairs, minlength=classes * classes)
-        self.counts += counts.view(classes, classes).cpu().numpy()
+        predicted = output.max(1).indices  # argmax gives the same and takes 5 times as long
+        # Ignored pixels are counted in a row of their own, which is cheaper than masking them out.
+        pairs = (label.long() * classes).add_(predicted).flatten()
+        counts = torch.bincount(pairs, minlength=(IGNORE + 1) * classes)
+        self.counts += counts.view(IGNORE + 1, classes)[:classes].cpu().numpy()
 
     @property
     def intersection(self) -> NDArray[np.int64]:

@@ -113,7 +113,7 @@ class SegmentationEvaluator:
 
     def update(self, output: Tensor, label: Tensor) -> None:
         """Add outputs ``(B, C, H, W)`` and labels ``(B, H, W)``."""
-        self._matrix.add(output.argmax(1), label)
+        self._matrix.add(output, label)
 
     def result(self) -> dict[str, float]:
         """Shares between 0 and 1, higher is better."""
