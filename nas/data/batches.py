@@ -1,0 +1,197 @@
+"""Batches of frames and labels, augmented jointly; a pure function of seed and step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nas.data.cache import CachedFrames
+from nas.tasks.task import Task
+
+#: Of RGB in 0..1, as ImageNet's published weights expect.
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+_LARGEST_ZOOM = 1.3
+_COLOUR_RANGE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Normalised frames ``(B, streams, 3, H, W)``, current first, and labels ``(B, H, W)``.
+
+    A task without labels in this batch is absent.
+    """
+
+    frames: Tensor
+    labels: dict[str, Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        return Batch(
+            frames=self.frames.to(device),
+            labels={name: label.to(device) for name, label in self.labels.items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """Which source and which frames a training step sees."""
+
+    source: int
+    frames: tuple[int, ...]
+    seed: tuple[int, int]
+
+
+class TrainingData:
+    """The training batches of a study: a fixed number of samples, whatever network sees them.
+
+    Sources take turns, so each gives the same share of the samples. ``for_tasks`` leaves out the
+    steps that have no label for the given tasks and changes no other, so a single-task network
+    sees exactly the samples that a multi-task network sees for that task.
+    """
+
+    def __init__(
+        self,
+        sets: Sequence[CachedFrames],
+        tasks: Mapping[str, Task],
+        *,
+        streams: int,
+        samples: int,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        self.sets = tuple(sets)
+        self.tasks = dict(tasks)
+        self.streams = streams
+        self.batch_size = batch_size
+        self.plans = _plan_batches(self.sets, max(1, samples // batch_size), batch_size, seed)
+
+    def __len__(self) -> int:
+        return len(self.plans)
+
+    def for_tasks(self, names: Sequence[str], *, streams: int) -> TrainingData:
+        """The same steps for some of the tasks, without those that would teach them nothing."""
+        part = object.__new__(TrainingData)
+        part.sets, part.batch_size, part.streams = self.sets, self.batch_size, streams
+        part.tasks = {name: self.tasks[name] for name in names}
+        part.plans = tuple(
+            plan for plan in self.plans if set(self.sets[plan.source].labels) & set(names)
+        )
+        return part
+
+    def batch(self, step: int) -> Batch:
+        """The augmented batch of a step, normalised."""
+        plan = self.plans[step]
+        generator = np.random.default_rng(plan.seed)
+        raw, labels = gather(self.sets[plan.source], plan.frames, self.tasks, self.streams)
+        frames, labels = _zoomed(raw.float() / 255, labels, self.tasks, generator)
+        frames, labels = _flipped(frames, labels, self.tasks, generator)
+        return Batch(frames=normalize(_recoloured(frames, generator)), labels=labels)
+
+
+def gather(
+    cached: CachedFrames, frames: Sequence[int], tasks: Mapping[str, Task], streams: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Raw frames ``(B, streams, 3, H, W)`` uint8 and the labels there are, unaugmented.
+
+    Where there is no previous frame the current one stands in for it.
+    """
+    index = np.asarray(frames)
+    images = torch.from_numpy(np.ascontiguousarray(cached.images[index][:, :streams]))
+    if images.shape[1] < streams:
+        images = images.expand(-1, streams, -1, -1, -1)
+    labels = {
+        name: torch.from_numpy(np.ascontiguousarray(cached.labels[name][index]))
+        for name in tasks
+        if name in cached.labels and cached.labelled[name][index].any()
+    }
+    return images, labels
+
+
+def normalize(frames: Tensor) -> Tensor:
+    """RGB in 0..1, channels at dimension -3, to what networks read."""
+    mean = torch.tensor(IMAGE_MEAN, device=frames.device).view(3, 1, 1)
+    std = torch.tensor(IMAGE_STD, device=frames.device).view(3, 1, 1)
+    return (frames - mean) / std
+
+
+# --- which frames a step sees -------------------------------------------------------------------
+
+
+def _plan_batches(
+    sets: Sequence[CachedFrames], steps: int, batch_size: int, seed: int
+) -> tuple[BatchPlan, ...]:
+    shares = [len(range(source, steps, len(sets))) for source in range(len(sets))]
+    orders = [
+        _shuffled(cached, share * batch_size, np.random.default_rng((seed, source)))
+        for source, (cached, share) in enumerate(zip(sets, shares, strict=True))
+    ]
+    plans = []
+    for step in range(steps):
+        source, turn = step % len(sets), step // len(sets)
+        frames = orders[source][turn * batch_size : (turn + 1) * batch_size]
+        plans.append(BatchPlan(source=source, frames=tuple(frames.tolist()), seed=(seed, step)))
+    return tuple(plans)
+
+
+def _shuffled(cached: CachedFrames, count: int, generator: np.random.Generator) -> np.ndarray:
+    """``count`` labelled frames, every one once before any comes again."""
+    useful = np.flatnonzero(np.any([cached.labelled[name] for name in cached.labels], axis=0))
+    rounds = -(-count // len(useful))
+    return np.concatenate([generator.permutation(useful) for _ in range(rounds)])[:count]
+
+
+# --- augmentation -------------------------------------------------------------------------------
+
+
+def _zoomed(
+    frames: Tensor, labels: dict[str, Tensor], tasks: Mapping[str, Task], rng: np.random.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Half of the batches are cropped to a random window, which is enlarged to full size."""
+    height, width = frames.shape[-2:]
+    factor = float(rng.uniform(1, _LARGEST_ZOOM)) if rng.random() < 0.5 else 1.0
+    rows, columns = round(height / factor), round(width / factor)
+    top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
+    if (rows, columns) == (height, width):
+        return frames, labels
+    window = frames[..., top : top + rows, left : left + columns].flatten(0, 1)
+    enlarged = F.interpolate(window, (height, width), mode="bilinear", align_corners=False)
+    y = top + torch.arange(height) * rows // height
+    x = left + torch.arange(width) * columns // width
+    return enlarged.view(frames.shape), {
+        name: tasks[name].zoom_label(label[:, y][:, :, x], height / rows)
+        for name, label in labels.items()
+    }
+
+
+def _flipped(
+    frames: Tensor, labels: dict[str, Tensor], tasks: Mapping[str, Task], rng: np.random.Generator
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Half of the samples are mirrored."""
+    mirror = torch.from_numpy(rng.random(len(frames)) < 0.5)
+
+    def where(flipped: Tensor, as_it_was: Tensor) -> Tensor:
+        return torch.where(mirror.view(-1, *[1] * (as_it_was.ndim - 1)), flipped, as_it_was)
+
+    return where(frames.flip(-1), frames), {
+        name: where(tasks[name].flip_label(label), label) for name, label in labels.items()
+    }
+
+
+def _recoloured(frames: Tensor, rng: np.random.Generator) -> Tensor:
+    """Brightness, contrast and saturation change by up to a quarter, alike in both frames."""
+
+    def gains() -> Tensor:
+        values = rng.uniform(1 - _COLOUR_RANGE, 1 + _COLOUR_RANGE, len(frames))
+        return torch.from_numpy(values).float().view(-1, 1, 1, 1, 1)
+
+    grey = frames.mean(-3, keepdim=True)
+    frames = grey + (frames - grey) * gains()
+    mean = frames.mean((-4, -3, -2, -1), keepdim=True)
+    return ((mean + (frames - mean) * gains()) * gains()).clamp(0, 1)

@@ -1,0 +1,138 @@
+"""Training one network for a fixed number of samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nas.data.batches import Batch, TrainingData
+from nas.decoder import Head
+from nas.network import Network
+from nas.precision import Precision, training_precision
+from nas.tasks.task import LabelStatistics
+from nas.weighting import combine
+
+#: Called with the steps done and the steps in all.
+StepProgress = Callable[[int, int], None]
+
+
+class TrainingError(RuntimeError):
+    """A candidate that could not be trained; fails that candidate, never the study."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """AdamW (arXiv 1711.05101) on a one-cycle schedule (Smith, arXiv 1803.09820)."""
+
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    warmup: float = 0.2
+    largest_gradient: float = 5.0
+
+    def rate(self, step: int, steps: int) -> float:
+        """Learning rate of a step: linear up from a tenth, then a cosine down to a hundredth."""
+        rise = max(1, round(self.warmup * steps))
+        if step < rise:
+            return self.learning_rate * (0.1 + 0.9 * step / rise)
+        fall = (step - rise) / max(1, steps - rise)
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * fall)))
+
+
+class Training:
+    """The state of one training: network, optimizer, and how many steps are done.
+
+    ``statistics`` are of the labels of every task; the output layers begin at the bias that
+    predicts the labels' distribution. ``history`` holds each step's losses by task.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: TrainingData,
+        statistics: Mapping[str, LabelStatistics],
+        *,
+        recipe: Recipe | None = None,
+        device: torch.device | None = None,
+        precision: Precision | None = None,
+    ) -> None:
+        self.data = data
+        self.statistics = statistics
+        self.recipe = recipe or Recipe()
+        self.device = device or torch.device("cpu")
+        self.precision = precision or training_precision(self.device)
+        self.step = 0
+        self.history: list[dict[str, float]] = []
+        begin_at_prior(network, statistics)
+        self.replace_network(network)
+
+    def replace_network(self, network: Network) -> None:
+        """Go on with another network, as after pruning; the schedule goes on, moments do not."""
+        self.network = network.to(self.device).train()
+        self.precision.prepare(self.network)
+        self.optimizer = torch.optim.AdamW(
+            _parameter_groups(network, self.recipe.weight_decay), lr=0.0, fused=True
+        )
+
+    def run(self, until: int | None = None, progress: StepProgress | None = None) -> None:
+        """Train to a step, by default to the end; raises ``TrainingError`` on divergence."""
+        steps = len(self.data)
+        for step in range(self.step, steps if until is None else until):
+            self._set_rate(self.recipe.rate(step, steps))
+            self._learn(self.data.batch(step).to(self.device))
+            self.step = step + 1
+            if progress is not None:
+                progress(self.step, steps)
+
+    def _learn(self, batch: Batch) -> None:
+        losses = self.losses(batch)
+        total = combine(losses, self.network.plan.architecture.weighting)
+        values = {name: loss.item() for name, loss in losses.items()}
+        self._refuse_divergence(values)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.largest_gradient)
+        self.optimizer.step()
+        self.history.append(values)
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of every task that the batch labels."""
+        with self.precision.autocast(self.device):
+            outputs = self.network(batch.frames)
+        return {
+            name: self.data.tasks[name].loss(outputs[name], label, self.statistics[name])
+            for name, label in batch.labels.items()
+        }
+
+    def _refuse_divergence(self, losses: Mapping[str, float]) -> None:
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise TrainingError(f"diverged: the loss of {name} is {value} at step {self.step}")
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+
+def begin_at_prior(network: Network, statistics: Mapping[str, LabelStatistics]) -> None:
+    """Set each output layer's bias so that it predicts the distribution of the labels."""
+    for node in network.plan.nodes:
+        if node.kind == "head" and node.owners[0] in statistics:
+            head = network.get_submodule(node.name)
+            assert isinstance(head, Head)
+            assert head.score.bias is not None
+            with torch.no_grad():
+                head.score.bias.copy_(statistics[node.owners[0]].initial_bias)
+
+
+def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Kernels decay; biases and normalisation do not."""
+    kernels = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return [
+        {"params": kernels, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
