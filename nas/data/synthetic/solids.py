@@ -190,9 +190,10 @@ class Column:
         """The nearer root of the quadratic in the ground plane."""
         ox, oy = origin[0] - self.x, origin[1] - self.y
         a = dx * dx + dy * dy
-        middle = (dx * np.float32(-ox) + dy * np.float32(-oy)) / a
+        middle: Array = (dx * np.float32(-ox) + dy * np.float32(-oy)) / a
         rim = middle * middle - np.float32(ox * ox + oy * oy - self.radius**2) / a
-        depth = middle - np.sqrt(np.maximum(rim, 0))
+        half: Array = np.sqrt(np.maximum(rim, 0))
+        depth: Array = middle - half
         z = origin[2] + depth * dz
         depth[(rim <= 0) | (depth <= 0) | (z < self.bottom) | (z > self.top)] = _MISS
         return depth, _ONE_FACE
@@ -250,10 +251,7 @@ Solid = Box | Convex | Ellipsoid | Column | Figure
 
 
 def tapered(low: Vector, high: Vector, front: float, back: float, sides: float) -> Convex:
-    """A box whose walls lean inwards by these metres from bottom to top, open below.
-
-    Faces as in `Box`, less the bottom: whatever is below hides it.
-    """
+    """A box whose walls lean inwards by these metres from bottom to top; faces as in `Box`."""
     (x0, y0, z0), (x1, y1, z1) = low, high
     rise = z1 - z0
 
@@ -268,6 +266,7 @@ def tapered(low: Vector, high: Vector, front: float, back: float, sides: float) 
         leaning(0.0, 1.0, sides, y1),
         leaning(0.0, -1.0, sides, -y0),
         (0.0, 0.0, 1.0, z1),
+        (0.0, 0.0, -1.0, -z0),
     )
     return Convex(planes=planes, low=low, high=high)
 
