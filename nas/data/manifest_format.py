@@ -102,21 +102,21 @@ class _Line:
                 raise self.error(f"{where} {key!r} is unknown, {_choices(key, known)}")
 
     def text_of(self, values: Mapping[str, object], key: str) -> str:
-        """A text that must be there and not be empty."""
+        """A text that must be there and fit on a line."""
         value = values.get(key)
-        if not isinstance(value, str) or not value.strip():
+        if not _is_text(value):
             got = "is missing" if key not in values else f"is {_shown(value)}"
-            raise self.error(f"{key} {got}, give a text")
-        return value
+            raise self.error(f"{key} {got}, give a text of one line")
+        return str(value)
 
     def path_of(self, value: object, field: str) -> Path:
         """An existing file, relative to the manifest's folder or absolute."""
-        if not isinstance(value, str) or not value:
+        if not _is_text(value):
             raise self.error(f"{field} is {_shown(value)}, give the path of a file")
-        path = self.file.parent / value
+        path = self.file.parent / str(value)
         try:
             check_file(path)
-        except (DataError, ValueError) as error:
+        except DataError as error:
             raise self.error(f"{field}: {error}") from error
         return path
 
@@ -157,7 +157,7 @@ def _read_task(line: _Line, name: str, value: object) -> ManifestTask:
 def _read_segmentation(line: _Line, name: str, options: Mapping[str, object]) -> ManifestTask:
     line.check_keys(options, ("kind", "classes", "ignore"), f"tasks.{name} field")
     given = options.get("classes")
-    valid = isinstance(given, list) and all(isinstance(c, str) and c for c in given)
+    valid = isinstance(given, list) and all(_is_text(name) for name in given)
     if not isinstance(given, list) or not valid or not 2 <= len(given) < IGNORE:
         raise line.error(
             f"tasks.{name}.classes is {_shown(given)}, give a list of 2 to {IGNORE - 1} names"
@@ -258,6 +258,10 @@ def _check_splits(
                 f"{file}:{frame.line}: image {frame.image} is in split {frame.split}, and in "
                 f"split {first.split} on line {first.line}; keep it in one of them"
             )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def _choices(given: str, known: tuple[str, ...]) -> str:

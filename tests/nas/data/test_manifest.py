@@ -120,6 +120,7 @@ HEADER_CASES: dict[str, tuple[Callable[[Json], object], tuple[str, ...]]] = {
     "version": (lambda h: h.update(neurall_manifest=2), (":1: neurall_manifest is 2", "reads 1")),
     "no name": (lambda h: h.pop("name"), (":1: name is missing",)),
     "name": (lambda h: h.update(name=3), (":1: name is 3",)),
+    "two lines": (lambda h: h.update(name="a\nb"), (':1: name is "a\\nb", give a text of one',)),
     "key": (lambda h: h.update(task={}), (":1: header field 'task'", "did you mean 'tasks'?")),
     "tasks": (lambda h: h.update(tasks={}), (":1: tasks is {}",)),
     "tasks type": (lambda h: h.update(tasks=["depth"]), (':1: tasks is ["depth"]',)),
@@ -190,7 +191,7 @@ FRAME_CASES: dict[str, tuple[Callable[[Json], object], tuple[str, ...]]] = {
         lambda f: f.update(labels={"depth": "depth/99.png"}),
         (":3: labels.depth: ", "depth/99.png: the file does not exist"),
     ),
-    "null byte": (lambda f: f.update(image="rgb/\0.png"), (":3: image: ",)),
+    "null byte": (lambda f: f.update(image="rgb/\0.png"), (":3: image is ", "the path of a file")),
     "key": (lambda f: f.update(prevoius="x"), (":3: frame field 'prevoius'", "mean 'previous'?")),
 }
 
