@@ -189,11 +189,11 @@ class Column:
     def cast(self, origin: Vector, dx: Array, dy: Array, dz: Array) -> tuple[Array, Faces]:
         """The nearer root of the quadratic in the ground plane."""
         ox, oy = origin[0] - self.x, origin[1] - self.y
-        a = dx * dx + dy * dy
-        middle: Array = (dx * np.float32(-ox) + dy * np.float32(-oy)) / a
+        a: Array = dx * dx + dy * dy
+        toward: Array = dx * np.float32(-ox) + dy * np.float32(-oy)
+        middle: Array = toward / a
         rim = middle * middle - np.float32(ox * ox + oy * oy - self.radius**2) / a
-        half: Array = np.sqrt(np.maximum(rim, 0))
-        depth: Array = middle - half
+        depth: Array = middle - np.sqrt(np.maximum(rim, 0))
         z = origin[2] + depth * dz
         depth[(rim <= 0) | (depth <= 0) | (z < self.bottom) | (z > self.top)] = _MISS
         return depth, _ONE_FACE
