@@ -203,6 +203,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
         (folder / "meta.json").read_text().replace("ramp-40-1", "ramp-40-0")
     ),
     "short images": lambda folder: os.truncate(folder / "images.npy", 5000),
+    "long label": lambda folder: os.truncate(folder / "label-depth.npy", 10**6),
     "no label": lambda folder: (folder / "label-depth.npy").unlink(),
     "header": lambda folder: (folder / "images.npy").write_bytes(
         b"?" * (folder / "images.npy").stat().st_size
