@@ -1,0 +1,79 @@
+"""Whether a training fits the machine's memory, estimated before it starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from nas.cost import DEPLOYMENT, plan_cost
+from nas.plan import ENCODER_KINDS, Plan
+from nas.resolution import Resolution
+
+#: Weight, gradient and two moments in fp32.
+_BYTES_PER_PARAMETER = 16
+#: Kept for the backward pass per output value of a layer: the convolution's output, the
+#: normalisation's and the activation's, and their gradients, in fp32.
+_BYTES_PER_ACTIVATION = 24
+#: Share of what is free that a training may take.
+_USABLE = 0.8
+_CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+class TrainingMemoryError(RuntimeError):
+    """A network that would not fit the memory of the device it is to be trained on."""
+
+
+def training_bytes(plan: Plan, resolution: Resolution, batch_size: int) -> int:
+    """Upper estimate of the memory that a training step takes, in bytes."""
+    padded = resolution.padded
+    values = 0
+    for node in plan.nodes:
+        frames = 2 if node.kind in ENCODER_KINDS and node.name in plan.previous_nodes else 1
+        for layer in node.layers:
+            positions = (padded.width // layer.output_stride) * (
+                padded.height // layer.output_stride
+            )
+            values += frames * layer.out_channels * positions
+    outputs = sum(task.channels for task in plan.architecture.tasks)
+    values += outputs * padded.width * padded.height
+    params = plan_cost(plan, DEPLOYMENT).params
+    return params * _BYTES_PER_PARAMETER + batch_size * values * _BYTES_PER_ACTIVATION
+
+
+def available_bytes(device: torch.device) -> int:
+    """Memory that is free on a device; of a container, at most its limit."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([_meminfo_available() or free, *_container_limits()])
+
+
+def check_memory(plan: Plan, resolution: Resolution, batch_size: int, device: torch.device) -> None:
+    """Raise ``TrainingMemoryError`` where a training would not fit."""
+    needed, free = training_bytes(plan, resolution, batch_size), available_bytes(device)
+    if needed > _USABLE * free:
+        raise TrainingMemoryError(
+            f"training at {resolution} with batches of {batch_size} needs about "
+            f"{needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free on {device}"
+        )
+
+
+def _meminfo_available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    amounts = (line.split()[1] for line in lines if line.startswith("MemAvailable:"))
+    return next((int(amount) * 1024 for amount in amounts), None)
+
+
+def _container_limits() -> list[int]:
+    limits = []
+    for path in _CGROUP_LIMITS:
+        try:
+            limits.append(int(Path(path).read_text()))
+        except (OSError, ValueError):
+            continue
+    return limits

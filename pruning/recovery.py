@@ -1,0 +1,60 @@
+"""Trains an architecture: first dense, then pruned to its plan, within one sample budget.
+
+Train, rank filters by what each task loses without them, cut, recover.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from nas.network import Network, build_network
+from nas.training import StepProgress, Training
+from pruning.groups import Criterion, couplings
+from pruning.importance import importance_by_task
+from pruning.prune import prune
+from search_spaces.architecture import Architecture
+
+#: Share of the samples before pruning; the rest recovers.
+DENSE_SHARE = 0.5
+#: Training batches on which importance is estimated.
+_RANKING_BATCHES = 6
+
+
+def dense_network(architecture: Architecture, seed: int) -> Network:
+    """The network that the training of an architecture begins with."""
+    return build_network(architecture.dense, seed=seed, training=True)
+
+
+def train_and_prune(
+    training: Training,
+    architecture: Architecture,
+    *,
+    criterion: Criterion = "taylor",
+    progress: StepProgress | None = None,
+) -> Network:
+    """The trained network of an architecture, pruned where it says so.
+
+    ``training`` holds the architecture's dense network. All of its samples are used either way,
+    so that pruned and unpruned candidates compare.
+    """
+    if architecture.pruning:
+        training.run(until=round(DENSE_SHARE * len(training.data)), progress=progress)
+        training.replace_network(_pruned(training, architecture, criterion))
+    training.run(progress=progress)
+    return training.network
+
+
+def _pruned(training: Training, architecture: Architecture, criterion: Criterion) -> Network:
+    steps = range(min(_RANKING_BATCHES, training.step))
+    network = training.network
+    found = couplings(network)
+    importance = importance_by_task(
+        network,
+        found,
+        training.data.tasks,
+        training.statistics,
+        [training.data.batch(step).to(training.device) for step in steps],
+        criterion,
+    )
+    with torch.no_grad():
+        return prune(network, architecture, found, importance)

@@ -1,0 +1,55 @@
+"""All that defines a search, in one frozen value; the command line builds one, a script may too."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nas.budget import Budget
+from nas.data.source import DataSource
+from nas.fidelity import FIDELITIES, Fidelity
+from nas.tasks.kinds import KINDS
+from nas.tasks.task import Task
+from search_spaces.architecture import Architecture
+from studies.errors import StudyError
+
+DEFAULT_STORAGE = "sqlite:///neurall-search.db"
+DEFAULT_OBJECTIVES = ("delta_m", "macs")
+DEFAULT_TRIALS = 20
+_MOST_TRIALS = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """A search.
+
+    ``tasks`` empty means every task that the sources label. ``kinds`` holds the behaviours of
+    tasks; add your own. ``fix`` narrows the space, axis by axis. ``trials`` counts trained
+    candidates of the study in total; ``time_limit_s`` starts no candidate that would not end in
+    time. ``study`` empty means a name made of all that makes trials comparable.
+    """
+
+    sources: tuple[DataSource, ...]
+    tasks: tuple[str, ...] = ()
+    kinds: Mapping[str, type[Task]] = field(default_factory=lambda: KINDS)
+    budget: Budget = field(default_factory=Budget)
+    objectives: tuple[str, ...] = DEFAULT_OBJECTIVES
+    fidelity: Fidelity = FIDELITIES["quick"]
+    trials: int = DEFAULT_TRIALS
+    time_limit_s: float | None = None
+    sampler: str = "tpe"
+    fix: Mapping[str, str] = field(default_factory=dict)
+    enqueue: tuple[Architecture, ...] = ()
+    seed: int = 0
+    device: str = "auto"
+    storage: str = DEFAULT_STORAGE
+    study: str = ""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.trials <= _MOST_TRIALS:
+            raise StudyError(f"trials is {self.trials}, use 1 to {_MOST_TRIALS}")
+        if not 0 <= self.seed < 2**31:
+            raise StudyError(f"seed is {self.seed}, use 0 to {2**31 - 1}")
+        if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
+            raise StudyError(f"time is {self.time_limit_s} s, use more than 0")

@@ -1,0 +1,7 @@
+"""What a study tells its user in one line."""
+
+from __future__ import annotations
+
+
+class StudyError(ValueError):
+    """A study that cannot be run or read as asked; says what was got and the repair."""

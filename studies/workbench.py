@@ -1,0 +1,151 @@
+"""Everything a candidate needs to be trained and judged, made ready once per run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from nas.compile import compile_plan
+from nas.data.batches import TrainingData
+from nas.data.cache import CachedFrames, prepare
+from nas.data.source import Split
+from nas.evaluation import Metrics, constant_metrics, evaluate, label_statistics
+from nas.fidelity import Fidelity
+from nas.memory import check_memory
+from nas.network import Network
+from nas.tasks.task import LabelStatistics, Task
+from nas.training import StepProgress, Training, TrainingError
+from pruning.recovery import dense_network, train_and_prune
+from search_spaces.architecture import Architecture
+from studies.errors import StudyError
+from studies.problem import Problem
+
+#: Called with the source's name, the split, frames done and frames in all.
+DataProgress = Callable[[str, str, int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A trained network in fp32, its validation metrics, and the seconds it took."""
+
+    network: Network
+    metrics: Metrics
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workbench:
+    """Decoded data, label statistics and settings that all candidates of a study share.
+
+    ``constants`` are the validation metrics of the best constant prediction of each task.
+    """
+
+    tasks: Mapping[str, Task]
+    train: tuple[CachedFrames, ...]
+    val: tuple[CachedFrames, ...]
+    data: TrainingData
+    statistics: Mapping[str, LabelStatistics]
+    constants: Metrics
+    fidelity: Fidelity
+    seed: int
+    device: torch.device
+
+    def check_memory(self, architecture: Architecture) -> None:
+        """Raise ``TrainingMemoryError`` where the training would not fit the device."""
+        plan = compile_plan(architecture.dense, training=True)
+        check_memory(plan, self.fidelity.resolution, self.fidelity.batch_size, self.device)
+
+    def train_candidate(
+        self, architecture: Architecture, progress: StepProgress | None = None
+    ) -> Trained:
+        """Train, prune and judge one architecture; raises ``TrainingError`` with the reason."""
+        begin = time.monotonic()
+        try:
+            network = self._trained(architecture, progress)
+        except torch.OutOfMemoryError:
+            raise TrainingError(f"out of memory on {self.device}") from None
+        network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+        metrics = evaluate(network, self.val, self.tasks)
+        return Trained(network=network, metrics=metrics, seconds=time.monotonic() - begin)
+
+    def _trained(self, architecture: Architecture, progress: StepProgress | None) -> Network:
+        names = architecture.task_names
+        training = Training(
+            dense_network(architecture, self.seed),
+            self.data.for_tasks(names, streams=architecture.streams),
+            {name: self.statistics[name] for name in names},
+            device=self.device,
+        )
+        return train_and_prune(training, architecture, progress=progress)
+
+
+def open_workbench(problem: Problem, progress: DataProgress | None = None) -> Workbench:
+    """Decode or find the data and measure its labels; raises ``DataError``."""
+    config, fidelity = problem.config, problem.config.fidelity
+
+    def sets(split: Split) -> tuple[CachedFrames, ...]:
+        return tuple(
+            prepare(
+                source,
+                split,
+                fidelity.resolution,
+                tasks=problem.tasks,
+                progress=_reporting(progress, source.name, split),
+            )
+            for source in problem.sources
+        )
+
+    train, val = sets("train"), sets("val")
+    _check_labelled(train, val, problem.tasks)
+    statistics = label_statistics(train, problem.tasks)
+    return Workbench(
+        tasks=problem.tasks,
+        train=train,
+        val=val,
+        data=TrainingData(
+            train,
+            problem.tasks,
+            streams=problem.reference.streams,
+            samples=fidelity.samples,
+            batch_size=fidelity.batch_size,
+            seed=config.seed,
+        ),
+        statistics=statistics,
+        constants=constant_metrics(statistics, val, problem.tasks),
+        fidelity=fidelity,
+        seed=config.seed,
+        device=device_named(config.device),
+    )
+
+
+def device_named(name: str) -> torch.device:
+    """``auto``, ``cpu`` or ``cuda``; raises ``StudyError`` where it is not there."""
+    available = torch.cuda.is_available()
+    if name not in ("auto", "cpu", "cuda"):
+        raise StudyError(f"device is {name!r}, use auto, cpu or cuda")
+    if name == "cuda" and not available:
+        raise StudyError("device is 'cuda', but torch sees no CUDA device here; use cpu or auto")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and available) else "cpu")
+
+
+def _check_labelled(
+    train: Sequence[CachedFrames], val: Sequence[CachedFrames], tasks: Mapping[str, Task]
+) -> None:
+    for split, sets in (("train", train), ("val", val)):
+        for name in tasks:
+            if not any(cached.labelled[name].any() for cached in sets if name in cached.labelled):
+                raise StudyError(
+                    f"task {name}: no frame of the split {split} has a label of it; "
+                    "add labels or leave the task out with --tasks"
+                )
+
+
+def _reporting(
+    progress: DataProgress | None, source: str, split: str
+) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(source, split, done, total)
