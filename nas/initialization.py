@@ -45,7 +45,8 @@ def _initialize_scores(name: str, module: nn.Module, seed: int) -> None:
 
 
 def _seed_of(name: str, seed: int) -> int:
-    return (zlib.crc32(name.encode()) << 31) ^ (seed & 0x7FFFFFFF)
+    """32 bits: a CPU generator ignores all higher ones."""
+    return zlib.crc32(f"{seed} {name}".encode())
 
 
 def _normal(tensor: torch.Tensor, std: float, generator: torch.Generator) -> None:
