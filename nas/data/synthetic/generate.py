@@ -118,8 +118,8 @@ def _lanes(rng: Generator, lane: float, lanes: int, shoulder: float) -> tuple[tr
 
 
 def _ego(rng: Generator, road: Road, offset: float) -> EgoMotion:
-    """The camera: standing in a fifth of the worlds, else 1.5 to 15 m/s."""
-    speed = 0.0 if rng.random() < 0.2 else rng.uniform(1.5, 15.0)
+    """The camera: standing in a third of the worlds, else 1.5 to 15 m/s, more often slow."""
+    speed = 0.0 if rng.random() < 0.35 else 1.5 + 13.5 * rng.random() ** 1.6
     heading = rng.normal(0.0, 0.02)
     camera = Camera(
         x=0.0,
@@ -178,8 +178,8 @@ def _light(rng: Generator) -> Light:
         cloud=rng.uniform(0.0, 0.6),
         visibility=math.exp(rng.uniform(math.log(80), math.log(900))),
         exposure=(exposure * float(cast[0]), exposure * float(cast[1]), exposure * float(cast[2])),
-        exposure_before=math.exp(rng.normal(0.0, 0.015)),
-        noise=rng.uniform(1.0, 5.0),
+        exposure_before=math.exp(rng.normal(0.0, 0.006)),
+        noise=rng.uniform(0.7, 3.5),
         vignette=rng.uniform(0.0, 0.35),
     )
 

@@ -75,7 +75,7 @@ def pedestrians(rng: Generator, road: Road, number: int, places: Places) -> list
 
 def _row(rng: Generator, road: Road, lane: Lane, places: Places) -> list[Thing]:
     """One row; its vehicles mostly all stand or all drive."""
-    row_moves, pace = rng.random() < 0.5, rng.uniform(4.0, 13.0)
+    row_moves, pace = rng.random() < 0.5, rng.uniform(5.0, 14.0)
     found: list[Thing] = []
     along = lane.start
     while along < 60 and len(found) < 7:
