@@ -8,6 +8,7 @@ import numpy as np
 
 from nas.data.synthetic import palette, street, traffic
 from nas.data.synthetic.camera import Camera, EgoMotion
+from nas.data.synthetic.surroundings import CITY, COUNTRY, SUBURB, Surroundings
 from nas.data.synthetic.world import Colour, Ground, Light, Line, Road, World
 
 Generator = np.random.Generator
@@ -15,7 +16,7 @@ Generator = np.random.Generator
 
 def generate(rng: Generator) -> World:
     """A world; equal generator states give equal worlds."""
-    style = (street.CITY, street.SUBURB, street.COUNTRY)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
+    style = (CITY, SUBURB, COUNTRY)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
     lane = rng.uniform(2.9, 3.5)
     lanes_each_way = 2 if rng.random() < 0.25 else 1
     shoulder = rng.uniform(2.0, 2.5) if rng.random() < 0.75 else 0.4
@@ -26,7 +27,7 @@ def generate(rng: Generator) -> World:
     places.take(0.0, ego_offset, 13.0, 3.0)  # the camera's own car, and where it comes from
     lanes = _lanes(rng, lane, lanes_each_way, shoulder)
     things += traffic.vehicles(rng, road, lanes, places)
-    things += traffic.pedestrians(rng, road, int(rng.integers(2, 10)), places)
+    things += traffic.pedestrians(rng, road, int(rng.integers(3, 13)), places)
     return World(
         road=road,
         ground=_ground(rng),
@@ -37,11 +38,9 @@ def generate(rng: Generator) -> World:
     )
 
 
-def _road(
-    rng: Generator, lane: float, lanes: int, shoulder: float, style: street.Surroundings
-) -> Road:
+def _road(rng: Generator, lane: float, lanes: int, shoulder: float, style: Surroundings) -> Road:
     half = lanes * lane + shoulder
-    walk = 0.0 if style is street.COUNTRY and rng.random() < 0.6 else rng.uniform(1.6, 4.0)
+    walk = 0.0 if style is COUNTRY and rng.random() < 0.6 else rng.uniform(1.6, 4.0)
     side_street = None
     if rng.random() < 0.45:
         start = rng.uniform(9, 30)

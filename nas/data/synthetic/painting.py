@@ -46,7 +46,7 @@ def _of(values: Array, spots: Spots) -> Array:
 
 
 def asphalt(world: World, table: SurfaceTable, spots: Spots) -> Array:
-    """Grain, patches and tyre tracks along the road."""
+    """Grain and patches."""
     ground = world.ground
     fine = FRACTAL.at(spots.x, spots.y, spots.footprint, 0.04, ground.pattern)
     patches = FRACTAL.at(spots.x, spots.y, spots.footprint, 0.5, ground.pattern + 77)

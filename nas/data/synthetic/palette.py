@@ -46,12 +46,10 @@ def foliage(rng: Generator) -> Colour:
     """Leaves from dark green through yellow to autumn red, or bare grey brown."""
     kind = rng.random()
     if kind < 0.65:
-        red, green, blue = tinted(rng, (0.19, 0.38), 0.75, (0.08, 0.3))
-    elif kind < 0.85:
-        red, green, blue = tinted(rng, (0.02, 0.16), 0.8, (0.1, 0.4))
-    else:
-        red, green, blue = grey(rng, 0.06, 0.25)
-    return red, green, blue
+        return tinted(rng, (0.19, 0.38), 0.75, (0.08, 0.3))
+    if kind < 0.85:
+        return tinted(rng, (0.02, 0.16), 0.8, (0.1, 0.4))
+    return grey(rng, 0.06, 0.25)
 
 
 def cloth(rng: Generator) -> Colour:

@@ -14,7 +14,7 @@ from nas.resolution import Resolution
 from search_spaces.task_spec import TaskSpec
 
 #: Goes up whenever any frame changes, so that caches are built anew.
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 
 _TASKS = (
     TaskSpec(name="segmentation", kind="segmentation", channels=len(CLASSES), classes=CLASSES),

@@ -60,7 +60,7 @@ def pedestrians(rng: Generator, road: Road, number: int, places: Places) -> list
     """People on the pavement, at the kerb and on the road, standing or walking."""
     found = []
     for _ in range(number):
-        along = 4.0 + 22.0 * rng.random() ** 1.4
+        along = 4.0 + 20.0 * rng.random() ** 1.5
         if rng.random() < 0.3:
             offset = rng.uniform(-road.half_width, road.half_width)
         else:

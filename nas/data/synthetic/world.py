@@ -62,8 +62,10 @@ GROUND = {
 class Part:
     """One shape of a thing and how it is painted (linear RGB, 0 to 1).
 
-    ``detail`` belongs to the material: window width and storey height in metres for FACADE,
-    lamp brightness and height of the bumper for PAINT, height of a window band (0: none) second.
+    ``detail`` belongs to the material: for FACADE the widths of a window's cell and of a storey
+    in metres; for PAINT the brightness of the lamps and the height where a band of windows
+    begins (0: none); for BOARD its half width and the height of its middle; for CLOTH the
+    brightness of the skin.
     """
 
     solid: Solid
@@ -124,8 +126,8 @@ class Road:
     """A road whose middle is the parabola ``y = curvature x² / 2``, metres.
 
     ``half_width`` reaches from the middle to the kerb, ``walk`` is the width of the pavement
-    (0: none), ``side_street`` the stretch of x without kerb, ``stripes`` stretches of x with a
-    zebra crossing or a stop line.
+    (0: none). ``zebra``, ``stop_line`` and ``side_street`` (where there is no kerb) are stretches
+    of x.
     """
 
     curvature: float
@@ -141,6 +143,11 @@ class Road:
         """``(x, y, yaw)`` of a point beside the middle line, seen along the road."""
         x, y = along, self.curvature * along * along / 2 + offset
         return x, y, math.atan(self.curvature * along)
+
+    def opens(self, start: float, end: float) -> bool:
+        """Whether the side street touches a stretch of x."""
+        street = self.side_street
+        return street is not None and start < street[1] + 0.5 and end > street[0] - 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
