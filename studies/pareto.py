@@ -17,9 +17,7 @@ def dominates(a: Sequence[float], b: Sequence[float], directions: Sequence[Direc
     return all(x <= y for x, y in signed) and any(x < y for x, y in signed)
 
 
-def front_indices(
-    points: Sequence[Sequence[float]], directions: Sequence[Direction]
-) -> list[int]:
+def front_indices(points: Sequence[Sequence[float]], directions: Sequence[Direction]) -> list[int]:
     """Indices of the points that none dominates, in their order; equal points all stay."""
     return [
         index

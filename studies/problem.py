@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from nas.data.source import DataError, DataSource
@@ -120,7 +120,9 @@ def _chosen(specs: Sequence[TaskSpec], names: Sequence[str]) -> tuple[TaskSpec, 
     known = {spec.name: spec for spec in specs}
     for name in names:
         if name not in known:
-            raise StudyError(f"tasks: {unknown('task', name, sorted(known))}: the data labels these")
+            raise StudyError(
+                f"tasks: {unknown('task', name, sorted(known))}: the data labels these"
+            )
     if len(set(names)) < len(names):
         raise StudyError(f"tasks {','.join(names)!r}: name each task once")
     return tuple(known[name] for name in sorted(names or known))
@@ -134,6 +136,4 @@ def _check_splits(sources: Sequence[DataSource], names: set[str]) -> None:
 
 
 def _with_streams(network: Architecture, streams: int) -> Architecture:
-    from dataclasses import replace
-
     return replace(network, streams=streams)

@@ -17,7 +17,7 @@ STARTUP = 8
 SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = MappingProxyType(
     {
         "tpe": lambda seed: optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, n_startup_trials=STARTUP, warn_independent_sampling=False
+            seed=seed, multivariate=True, n_startup_trials=STARTUP
         ),
         "nsga2": lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=STARTUP),
         "random": lambda seed: optuna.samplers.RandomSampler(seed=seed),

@@ -12,6 +12,7 @@ from nas.data.camvid import CamVidSource
 from nas.data.manifest import ManifestSource
 from nas.data.renaming import RenamedSource
 from nas.data.source import DataError, DataSource
+from nas.fidelity import FIDELITIES, Fidelity
 from search_spaces.task_spec import TaskSpec
 
 _RENAMING = re.compile(r"#(\s*[^#=,/\\]+=[^#=,/\\]+(?:,[^#=,/\\]+=[^#=,/\\]+)*)$")
@@ -25,13 +26,13 @@ class DataKind:
     name: str
     path: str | None
     summary: str
-    open: Callable[[Path, int], DataSource]
+    open: Callable[[Path, int, Fidelity], DataSource]
 
 
-def _open_synthetic(path: Path, seed: int) -> DataSource:
+def _open_synthetic(_path: Path, seed: int, fidelity: Fidelity) -> DataSource:
     from nas.data.synthetic import SyntheticSource  # the renderer is needed only here
 
-    return SyntheticSource(seed=seed)
+    return SyntheticSource(seed=seed, train=fidelity.train, val=fidelity.val, test=fidelity.test)
 
 
 DATA_KINDS: Mapping[str, DataKind] = {
@@ -47,23 +48,24 @@ DATA_KINDS: Mapping[str, DataKind] = {
             name="camvid",
             path="FOLDER",
             summary="CamVid: the folder with train.txt and val.txt; segmentation",
-            open=lambda path, _seed: CamVidSource(path),
+            open=lambda path, _seed, _fidelity: CamVidSource(path),
         ),
         DataKind(
             name="manifest",
             path="FILE",
             summary="your own frames, listed in a JSON Lines file; see docs/data.md",
-            open=lambda path, _seed: ManifestSource(path),
+            open=lambda path, _seed, _fidelity: ManifestSource(path),
         ),
     )
 }
 
 
-def open_source(spec: str, *, seed: int) -> DataSource:
+def open_source(spec: str, *, seed: int, fidelity: Fidelity = FIDELITIES["quick"]) -> DataSource:
     """Open the data that a ``--data`` argument names.
 
-    ``seed`` is that of the synthetic world. Raises ``DataError`` for an unknown name, a path that
-    is missing or superfluous, a renaming that does not fit, and data that is broken.
+    ``seed`` is that of the synthetic world, ``fidelity`` says how many frames it has. Raises
+    ``DataError`` for an unknown name, a path that is missing or superfluous, a renaming that does
+    not fit, and data that is broken.
     """
     rest, names = _split_renaming(spec)
     name, colon, path = rest.partition(":")
@@ -72,7 +74,7 @@ def open_source(spec: str, *, seed: int) -> DataSource:
         raise DataError(f"data {spec!r}: {name} takes no path, write {name}")
     if kind.path is not None and not path:
         raise DataError(f"data {spec!r}: the path is missing, write {name}:{kind.path}")
-    source = kind.open(Path(path).expanduser(), seed)
+    source = kind.open(Path(path).expanduser(), seed, fidelity)
     return RenamedSource(source, names) if names else source
 
 

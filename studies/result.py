@@ -1,0 +1,95 @@
+"""What a study holds: its front, its baselines and its counts, as values and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from studies.pareto import Direction, front_indices
+from studies.record import Baseline, TrialRecord
+from studies.store import StudyStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """A study as it stands.
+
+    ``objectives`` are name, direction and unit of each; ``constants`` are the metrics of the best
+    constant prediction by task.
+    """
+
+    study: str
+    storage: str
+    objectives: tuple[Mapping[str, str], ...]
+    budget: Mapping[str, Any]
+    fidelity: str
+    primary: Mapping[str, str]
+    constants: Mapping[str, Mapping[str, float]]
+    baselines: Mapping[str, Baseline]
+    trials: tuple[TrialRecord, ...]
+    interrupted: bool = False
+
+    @property
+    def complete(self) -> tuple[TrialRecord, ...]:
+        """Trained candidates, in their order."""
+        return tuple(trial for trial in self.trials if trial.status == "complete")
+
+    @property
+    def front(self) -> tuple[TrialRecord, ...]:
+        """Trained candidates that no other dominates, cheapest first."""
+        complete = self.complete
+        directions: list[Direction] = [
+            "maximize" if objective["direction"] == "maximize" else "minimize"
+            for objective in self.objectives
+        ]
+        indices = front_indices([trial.values for trial in complete], directions)
+        return tuple(sorted((complete[i] for i in indices), key=lambda t: (t.macs, t.number)))
+
+    @property
+    def single_task_macs(self) -> int:
+        """MACs of all single-task networks together."""
+        return sum(baseline.macs for baseline in self.baselines.values())
+
+    def counts(self) -> dict[str, int]:
+        """Trials by what became of them."""
+        statuses = [trial.status for trial in self.trials]
+        return {
+            "complete": statuses.count("complete"),
+            "stopped_early": 0,
+            "refused": statuses.count("refused"),
+            "failed": statuses.count("failed"),
+        }
+
+    def to_json(self) -> dict[str, object]:
+        """The document of ``search --json`` and ``front --json``."""
+        return {
+            "study": self.study,
+            "storage": self.storage,
+            "objectives": [dict(objective) for objective in self.objectives],
+            "budget": dict(self.budget),
+            "trials": self.counts(),
+            "baselines": [self.baselines[task].to_json() for task in sorted(self.baselines)],
+            "front": [trial.to_json() for trial in self.front],
+        }
+
+
+def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
+    """Read a study from its storage."""
+    settings = store.settings()
+    return StudyResult(
+        study=store.name,
+        storage=store.url,
+        objectives=_objectives(settings["objectives"]),
+        budget=settings["budget"],
+        fidelity=settings["fidelity"],
+        primary=settings["primary"],
+        constants=store.constants(),
+        baselines=store.baselines(),
+        trials=tuple(store.records()),
+        interrupted=interrupted,
+    )
+
+
+def _objectives(stored: Sequence[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
+    return tuple(dict(objective) for objective in stored)

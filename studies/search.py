@@ -1,0 +1,314 @@
+"""The search: baselines first, then candidates until the study has as many as were asked for."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from nas.cost import cost_of
+from nas.memory import TrainingMemoryError
+from nas.training import TrainingError
+from search_spaces.architecture import Architecture
+from studies.admission import Admission, admit, check_feasible, network_key
+from studies.config import SearchConfig
+from studies.delta_m import delta_m, small_denominators
+from studies.errors import StudyError
+from studies.note import trial_note
+from studies.objectives import Outcome
+from studies.observer import Observer
+from studies.picture import predictions_picture
+from studies.problem import Problem, problem_of
+from studies.record import Baseline, TrialRecord
+from studies.result import StudyResult, read_result
+from studies.samplers import STARTUP, make_sampler
+from studies.store import StudyStore, create_study
+from studies.workbench import Trained, open_workbench
+
+#: Proposals in a row that are refused or known before candidates are drawn from the space.
+_PATIENCE = 20
+#: Proposals in a row without a new candidate before the search ends.
+_MOST_PROPOSALS = 200
+#: Random draws when looking for a new network within the budget.
+_MOST_DRAWS = 2000
+#: Trainings in a row that may fail before the search ends.
+_MOST_FAILURES = 5
+
+
+def search(config: SearchConfig, observer: Observer | None = None) -> StudyResult:
+    """Run a search, or go on with one that was stopped, and return the study.
+
+    Ctrl-C ends it early with what was found so far (``interrupted`` is set). Raises
+    ``DataError``, ``ArchitectureError``, ``BudgetError`` or ``StudyError`` for what the user can
+    mend.
+    """
+    problem = problem_of(config)
+    run = Search(problem, observer or Observer())
+    return run.run()
+
+
+class Search:
+    """One run of a study in this process."""
+
+    def __init__(self, problem: Problem, observer: Observer) -> None:
+        self.problem = problem
+        self.config = problem.config
+        self.observer = observer
+        self.seen: dict[object, int] = {}
+        self.trained = 0
+        self.measures = self.config.budget.needs_latency or any(
+            objective.name == "latency_ms" for objective in problem.objectives
+        )
+        make_sampler(self.config.sampler, 0)
+        for architecture in self.config.enqueue:
+            problem.space.parameters(architecture)
+
+    def run(self) -> StudyResult:
+        """Prepare, train the baselines, search."""
+        begin = time.monotonic()
+        budget = self.config.budget
+        self.observer.message(budget.explain())
+        self.cheapest = check_feasible(
+            self.problem.space, self._admission, budget, self.config.seed
+        )
+        for note in self.problem.notes:
+            self.observer.message(note)
+        store = create_study(
+            self.config.storage, self.problem.name, self.problem.objectives, _settings(self.problem)
+        )
+        try:
+            self._search(store, begin)
+        except KeyboardInterrupt:
+            return read_result(store, interrupted=True)
+        return read_result(store)
+
+    def _search(self, store: StudyStore, begin: float) -> None:
+        for number in store.requeue_stale():
+            self.observer.message(f"trial {number} was cut off and is queued again")
+        records = store.records()
+        self.seen = {
+            network_key(r.architecture): r.number
+            for r in records
+            if r.architecture is not None and r.status in ("complete", "failed")
+        }
+        self.trained = sum(r.status == "complete" for r in records)
+        if self.trained >= self.config.trials:
+            self.observer.message(f"the study has its {self.config.trials} trained candidates")
+            return
+        self.bench = open_workbench(self.problem, self.observer.data)
+        store.set_constants(self.bench.constants)
+        self._train_baselines(store)
+        if not records:
+            self._enqueue_first(store)
+        self._search_candidates(store, begin)
+
+    # --- baselines ----------------------------------------------------------------------------
+
+    def _train_baselines(self, store: StudyStore) -> None:
+        known = store.baselines()
+        for task in self.problem.tasks:
+            if task not in known:
+                self._train_baseline(store, task)
+        metrics = {task: dict(b.metrics) for task, b in store.baselines().items()}
+        self.baselines = metrics
+        for task in small_denominators(metrics, self.problem.tasks):
+            self.observer.message(
+                f"Δm of {task} is taken relative to 0.05: its single-task network reaches less"
+            )
+
+    def _train_baseline(self, store: StudyStore, task: str) -> None:
+        architecture = self.problem.baseline(task)
+        self.observer.training_starts(f"single-task {task}", architecture)
+        try:
+            self.bench.check_memory(architecture)
+            trained = self.bench.train_candidate(architecture, self.observer.training_step)
+        except (TrainingError, TrainingMemoryError) as error:
+            raise StudyError(
+                f"the single-task network of {task} cannot be trained: {error}"
+            ) from None
+        finally:
+            self.observer.training_ends()
+        cost = cost_of(architecture, self.config.budget.deployment.resolution)
+        store.add_baseline(
+            Baseline(
+                task=task,
+                architecture=architecture,
+                metrics=trained.metrics[task],
+                macs=cost.macs,
+            )
+        )
+
+    # --- candidates ---------------------------------------------------------------------------
+
+    def _search_candidates(self, store: StudyStore, begin: float) -> None:
+        failures, longest = 0, 0.0
+        while self.trained < self.config.trials:
+            limit = self.config.time_limit_s
+            if limit is not None and time.monotonic() - begin + longest > limit:
+                self.observer.message("the time is up")
+                return
+            candidate = self._next(store)
+            if candidate is None:
+                self.observer.message("no further network within the budget was found")
+                return
+            start = time.monotonic()
+            trained = self._train(store, *candidate)
+            longest = max(longest, time.monotonic() - start)
+            failures = 0 if trained else failures + 1
+            if failures >= _MOST_FAILURES:
+                raise StudyError(
+                    f"{failures} candidates in a row could not be trained, see their reasons with "
+                    "neurall-search front"
+                )
+
+    def _next(self, store: StudyStore) -> tuple[int, Architecture, Admission] | None:
+        """The next candidate that is within the budget and new, None if none is found."""
+        for attempt in range(_MOST_PROPOSALS):
+            count = sum(r.status not in ("failed", "interrupted") for r in store.records())
+            seed = self.config.seed + count
+            if not self._waiting(store) and self._draws_itself(attempt):
+                drawn = self._draw(seed + attempt)
+                if drawn is None:
+                    return None
+                store.enqueue(self.problem.space, drawn)
+            number, architecture = store.ask(self.problem.space, self.config.sampler, seed)
+            admission = self._admission(architecture)
+            known = self.seen.get(network_key(architecture))
+            if admission.admitted and known is None:
+                return number, architecture, admission
+            self._turn_away(store, number, admission, known)
+        return None
+
+    def _draws_itself(self, attempt: int) -> bool:
+        """Whether to draw from the space: at first, and where the sampler finds nothing new."""
+        if self.config.sampler == "random":
+            return True
+        return self.trained < STARTUP or attempt >= _PATIENCE
+
+    def _draw(self, seed: int) -> Architecture | None:
+        """A random new network within the bounds that need no measuring; bounded."""
+        rng, budget = random.Random(seed), self.config.budget
+        for _ in range(_MOST_DRAWS):
+            architecture = self.problem.space.sample(rng)
+            fits = budget.allows(cost_of(architecture, budget.deployment.resolution))
+            if fits and network_key(architecture) not in self.seen:
+                return architecture
+        return None if network_key(self.cheapest) in self.seen else self.cheapest
+
+    def _turn_away(
+        self, store: StudyStore, number: int, admission: Admission, known: int | None
+    ) -> None:
+        if admission.admitted:
+            store.refuse(number, "repeated", f"the same network as trial {known}", {})
+        else:
+            store.refuse(number, "refused", admission.reason, admission.constraints)
+
+    @staticmethod
+    def _waiting(store: StudyStore) -> bool:
+        return any(record.status == "waiting" for record in store.records())
+
+    def _admission(self, architecture: Architecture) -> Admission:
+        return admit(
+            architecture, self.config.budget, measure=self.measures, device=self.config.device
+        )
+
+    def _enqueue_first(self, store: StudyStore) -> None:
+        """The shared preset, what the user gave, and the widest shared network that fits."""
+        space, budget = self.problem.space, self.config.budget
+        wider = [
+            replace(
+                self.problem.reference, encoder=replace(self.problem.reference.encoder, width=w)
+            )
+            for w in sorted(space.widths, reverse=True)
+        ]
+        fitting = (a for a in wider if budget.allows(cost_of(a, budget.deployment.resolution)))
+        widest = next(fitting, self.problem.reference)
+        first = [self.problem.reference, *self.config.enqueue, widest]
+        for architecture in dict.fromkeys(first):
+            store.enqueue(space, architecture)
+
+    # --- one trial ----------------------------------------------------------------------------
+
+    def _train(
+        self, store: StudyStore, number: int, architecture: Architecture, admission: Admission
+    ) -> bool:
+        """Train a candidate and write down what came of it; whether it succeeded."""
+        self.observer.training_starts(f"trial {number}", architecture)
+        self.seen[network_key(architecture)] = number
+        try:
+            self.bench.check_memory(architecture)
+            trained = self.bench.train_candidate(architecture, self.observer.training_step)
+            self._complete(store, number, architecture, admission, trained)
+        except KeyboardInterrupt:
+            store.retry(number)
+            raise
+        except TrainingMemoryError as error:
+            store.refuse(number, "refused", str(error), {"memory": 1.0})
+            return False
+        except TrainingError as error:
+            store.fail(number, "failed", str(error))
+            self.observer.message(f"trial {number} failed: {error}")
+            return False
+        finally:
+            self.observer.training_ends()
+        self.trained += 1
+        result = read_result(store)
+        self.observer.trial_ends(next(r for r in result.trials if r.number == number))
+        self.observer.front(result.front)
+        return True
+
+    def _complete(
+        self,
+        store: StudyStore,
+        number: int,
+        architecture: Architecture,
+        admission: Admission,
+        trained: Trained,
+    ) -> None:
+        outcome = Outcome(
+            metrics=trained.metrics,
+            delta_m=delta_m(trained.metrics, self.baselines, self.problem.tasks),
+            cost=admission.cost,
+            latency_ms=admission.latency_ms,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            weights, picture = (
+                Path(folder) / "weights.safetensors",
+                Path(folder) / "predictions.png",
+            )
+            save_file(trained.network.cpu().state_dict(), weights)
+            predictions_picture(trained.network, self.bench.val, self.problem.tasks).save(picture)
+            record = TrialRecord(
+                number=number,
+                status="complete",
+                architecture=architecture,
+                values=tuple(o.value(outcome) for o in self.problem.objectives),
+                metrics=outcome.metrics,
+                delta_m=outcome.delta_m,
+                macs=outcome.cost.macs,
+                params=outcome.cost.params,
+                activation_bytes=outcome.cost.activation_bytes,
+                latency_ms=outcome.latency_ms,
+                share=self.config.budget.share(outcome.cost, outcome.latency_ms),
+                seconds=trained.seconds,
+                weights=store.upload(number, weights),
+            )
+            note = trial_note(record, self.baselines, self.problem.tasks)
+            store.complete(record, admission.constraints, [picture], note)
+
+
+def _settings(problem: Problem) -> dict[str, object]:
+    """What is written on the study, so that it can be read without its data."""
+    return {
+        "identity": problem.identity,
+        "objectives": [
+            {"name": o.name, "direction": o.direction, "unit": o.unit} for o in problem.objectives
+        ],
+        "budget": problem.config.budget.to_dict(),
+        "fidelity": problem.config.fidelity.name,
+        "primary": {name: task.primary.name for name, task in problem.tasks.items()},
+    }
