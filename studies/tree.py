@@ -194,9 +194,9 @@ class _Builder:
         if levels[-1].kind != "head":
             return f"{task} is auxiliary: what is left of its {decoder.kind} decoder{width}"
         spec = self.architecture.task(task)
-        what = "class score" if spec.classes else "value"
-        output = f"{spec.channels} {what}{'s' * (spec.channels > 1)}"
-        return f"{task}: {decoder.kind} decoder{width}, {output}"
+        few = spec.channels == 1
+        what = ("class" if few else "classes") if spec.classes else ("value" if few else "values")
+        return f"{task}: {decoder.kind} decoder{width}, {spec.channels} {what}"
 
     def _pruned_reads(self, task: str) -> tuple[str, ...]:
         """What a task reads of shared stages where that is not all."""

@@ -95,7 +95,7 @@ def test_devices_are_told_in_words() -> None:
         "depth's own recurrent unit at 1/4",
         "reads shared channels: 24 of 32 of stage 1",
         "stage 3: 64 of 128 channels at 1/16",
-        "segmentation: fpn decoder, 16 of 32 channels, 10 class scores",
+        "segmentation: fpn decoder, 16 of 32 channels, 10 classes",
         "depth: fpn decoder, 32 channels, 1 value",
         "iou_moving 0.250, miou 0.500",
         "reads two frames, joined by a recurrent unit",
