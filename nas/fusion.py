@@ -27,4 +27,5 @@ class RecurrentFusion(nn.Module):
         """Two maps ``(B, C, h, w)`` to one of the same shape."""
         both = torch.cat([current, previous], dim=1)
         update = torch.sigmoid(self.gate(both))
-        return torch.lerp(previous, F.relu(self.candidate(both)), update)
+        # not torch.lerp, which exports to comparisons and selections that few chips run well
+        return previous + update * (F.relu(self.candidate(both)) - previous)

@@ -212,4 +212,8 @@ def _padded(image: Tensor) -> Tensor:
 
 
 def _cropped(outputs: dict[str, Tensor], height: int, width: int) -> dict[str, Tensor]:
-    return {task: output[..., :height, :width] for task, output in outputs.items()}
+    """Outputs at the frame's size; no slice where nothing was padded, for exported graphs."""
+    return {
+        task: output if output.shape[-2:] == (height, width) else output[..., :height, :width]
+        for task, output in outputs.items()
+    }
