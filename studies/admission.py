@@ -6,11 +6,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nas.latency import measure_latency
-
 from nas.budget import Budget
 from nas.compile import compile_plan
 from nas.cost import Cost, cost_of
+from nas.latency import measure_latency
 from nas.plan import Node
 from search_spaces.architecture import Architecture
 from search_spaces.space import MutationError, SearchSpace
@@ -45,7 +44,7 @@ def admit(architecture: Architecture, budget: Budget, *, measure: bool, device: 
     cost = cost_of(architecture, resolution)
     latency = None
     if measure and budget.allows(cost):
-        latency = measure_latency(architecture, resolution, device=device)
+        latency = measure_latency(architecture, resolution, device=device).median
     return Admission(
         cost=cost,
         latency_ms=latency,

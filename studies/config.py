@@ -12,7 +12,7 @@ from nas.fidelity import FIDELITIES, Fidelity
 from nas.tasks.kinds import KINDS
 from nas.tasks.task import Task
 from search_spaces.architecture import Architecture
-from studies.errors import StudyError
+from studies.errors import UsageError
 
 DEFAULT_STORAGE = "sqlite:///neurall-search.db"
 DEFAULT_OBJECTIVES = ("delta_m", "macs")
@@ -48,8 +48,8 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         if not 1 <= self.trials <= _MOST_TRIALS:
-            raise StudyError(f"trials is {self.trials}, use 1 to {_MOST_TRIALS}")
+            raise UsageError(f"trials is {self.trials}, use 1 to {_MOST_TRIALS}")
         if not 0 <= self.seed < 2**31:
-            raise StudyError(f"seed is {self.seed}, use 0 to {2**31 - 1}")
+            raise UsageError(f"seed is {self.seed}, use 0 to {2**31 - 1}")
         if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:
-            raise StudyError(f"time is {self.time_limit_s} s, use more than 0")
+            raise UsageError(f"time is {self.time_limit_s} s, use more than 0")

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from nas.evaluation import Metrics
 from nas.tasks.task import Task
+from studies.pareto import Direction
 
 #: A single-task metric below it counts as it: relative change of almost nothing says nothing.
 SMALLEST_DENOMINATOR = 0.05
@@ -29,7 +30,12 @@ def relative_change(metrics: Metrics, baselines: Metrics, task: Task) -> float:
     """Change of one task's primary metric in percent of its single-task network's."""
     name, metric = task.spec.name, task.primary
     value, baseline = metrics[name][metric.name], baselines[name][metric.name]
-    sign = 1 if metric.direction == "maximize" else -1
+    return signed_change(value, baseline, metric.direction)
+
+
+def signed_change(value: float, baseline: float, direction: Direction) -> float:
+    """Change in percent of the baseline, positive where the value is better."""
+    sign = 1 if direction == "maximize" else -1
     return 100 * sign * (value - baseline) / max(abs(baseline), SMALLEST_DENOMINATOR)
 
 

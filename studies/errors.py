@@ -5,3 +5,7 @@ from __future__ import annotations
 
 class StudyError(ValueError):
     """A study that cannot be run or read as asked; says what was got and the repair."""
+
+
+class UsageError(StudyError):
+    """A value that no study could take, such as an unknown task or a negative seed."""

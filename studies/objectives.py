@@ -9,7 +9,7 @@ from nas.cost import Cost
 from nas.evaluation import Metrics
 from nas.tasks.task import Task
 from search_spaces.spelling import unknown
-from studies.errors import StudyError
+from studies.errors import UsageError
 from studies.pareto import Direction
 
 
@@ -55,15 +55,15 @@ _GENERAL = (
 def objectives_named(names: Sequence[str], tasks: Mapping[str, Task]) -> tuple[Objective, ...]:
     """The objectives of ``--objectives``: general ones, or a task by name for its primary metric.
 
-    Raises ``StudyError`` for an unknown one, a repeated one, or none.
+    Raises ``UsageError`` for an unknown one, a repeated one, or none.
     """
     known = {objective.name: objective for objective in _GENERAL}
     known.update({name: _of_task(task) for name, task in tasks.items()})
     for name in names:
         if name not in known:
-            raise StudyError(unknown("objective", name, known))
+            raise UsageError(unknown("objective", name, known))
     if not names or len(set(names)) < len(names):
-        raise StudyError(f"objectives {','.join(names)!r}: name one or more, each once")
+        raise UsageError(f"objectives {','.join(names)!r}: name one or more, each once")
     return tuple(known[name] for name in names)
 
 

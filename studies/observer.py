@@ -14,6 +14,9 @@ class Observer:
     def message(self, text: str) -> None:
         """One line for the user."""
 
+    def progress(self, trained: int, trials: int) -> None:
+        """Candidates of the study that are trained so far, of so many."""
+
     def data(self, source: str, split: str, done: int, total: int) -> None:
         """Frames of a split that are decoded so far."""
 

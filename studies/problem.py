@@ -18,7 +18,7 @@ from search_spaces.space import SearchSpace
 from search_spaces.spelling import unknown
 from search_spaces.task_spec import TaskSpec
 from studies.config import SearchConfig
-from studies.errors import StudyError
+from studies.errors import UsageError
 from studies.objectives import Objective, objectives_named
 
 #: Changes whenever trials of before and after would not be comparable.
@@ -120,11 +120,11 @@ def _chosen(specs: Sequence[TaskSpec], names: Sequence[str]) -> tuple[TaskSpec, 
     known = {spec.name: spec for spec in specs}
     for name in names:
         if name not in known:
-            raise StudyError(
+            raise UsageError(
                 f"tasks: {unknown('task', name, sorted(known))}: the data labels these"
             )
     if len(set(names)) < len(names):
-        raise StudyError(f"tasks {','.join(names)!r}: name each task once")
+        raise UsageError(f"tasks {','.join(names)!r}: name each task once")
     return tuple(known[name] for name in sorted(names or known))
 
 

@@ -15,7 +15,8 @@ from studies.store import StudyStore
 class StudyResult:
     """A study as it stands.
 
-    ``objectives`` are name, direction and unit of each; ``constants`` are the metrics of the best
+    ``objectives`` are name, direction and unit of each; ``primary`` and ``directions`` say which
+    metric of a task counts, and which way is better; ``constants`` are the metrics of the best
     constant prediction by task.
     """
 
@@ -25,6 +26,7 @@ class StudyResult:
     budget: Mapping[str, Any]
     fidelity: str
     primary: Mapping[str, str]
+    directions: Mapping[str, Direction]
     constants: Mapping[str, Mapping[str, float]]
     baselines: Mapping[str, Baseline]
     trials: tuple[TrialRecord, ...]
@@ -84,6 +86,7 @@ def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
         budget=settings["budget"],
         fidelity=settings["fidelity"],
         primary=settings["primary"],
+        directions=settings["directions"],
         constants=store.constants(),
         baselines=store.baselines(),
         trials=tuple(store.records()),

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import optuna
 
 from search_spaces.spelling import unknown
-from studies.errors import StudyError
+from studies.errors import UsageError
 
 #: Candidates that are drawn from the space itself before a model takes over.
 STARTUP = 8
@@ -26,9 +26,9 @@ SAMPLERS: Mapping[str, Callable[[int], optuna.samplers.BaseSampler]] = MappingPr
 
 
 def make_sampler(name: str, seed: int) -> optuna.samplers.BaseSampler:
-    """A sampler by name; raises ``StudyError`` for an unknown one."""
+    """A sampler by name; raises ``UsageError`` for an unknown one."""
     if name not in SAMPLERS:
-        raise StudyError(unknown("sampler", name, SAMPLERS))
+        raise UsageError(unknown("sampler", name, SAMPLERS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return SAMPLERS[name](seed)

@@ -27,7 +27,7 @@ from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult, read_result
 from studies.samplers import STARTUP, make_sampler
 from studies.store import StudyStore, create_study
-from studies.workbench import Trained, open_workbench
+from studies.workbench import Trained, device_named, open_workbench
 
 #: Proposals in a row that are refused or known before candidates are drawn from the space.
 _PATIENCE = 20
@@ -64,6 +64,7 @@ class Search:
             objective.name == "latency_ms" for objective in problem.objectives
         )
         make_sampler(self.config.sampler, 0)
+        self.device = device_named(self.config.device)
         for architecture in self.config.enqueue:
             problem.space.parameters(architecture)
 
@@ -99,6 +100,7 @@ class Search:
         if self.trained >= self.config.trials:
             self.observer.message(f"the study has its {self.config.trials} trained candidates")
             return
+        self.observer.progress(self.trained, self.config.trials)
         self.bench = open_workbench(self.problem, self.observer.data)
         store.set_constants(self.bench.constants)
         self._train_baselines(store)
@@ -206,6 +208,7 @@ class Search:
             store.refuse(number, "repeated", f"the same network as trial {known}", {})
         else:
             store.refuse(number, "refused", admission.reason, admission.constraints)
+        self.observer.trial_ends(store.record(number))
 
     @staticmethod
     def _waiting(store: StudyStore) -> bool:
@@ -213,7 +216,7 @@ class Search:
 
     def _admission(self, architecture: Architecture) -> Admission:
         return admit(
-            architecture, self.config.budget, measure=self.measures, device=self.config.device
+            architecture, self.config.budget, measure=self.measures, device=self.device.type
         )
 
     def _enqueue_first(self, store: StudyStore) -> None:
@@ -248,17 +251,18 @@ class Search:
             raise
         except TrainingMemoryError as error:
             store.refuse(number, "refused", str(error), {"memory": 1.0})
+            self.observer.trial_ends(store.record(number))
             return False
         except TrainingError as error:
             store.fail(number, "failed", str(error))
-            self.observer.message(f"trial {number} failed: {error}")
+            self.observer.trial_ends(store.record(number))
             return False
         finally:
             self.observer.training_ends()
         self.trained += 1
-        result = read_result(store)
-        self.observer.trial_ends(next(r for r in result.trials if r.number == number))
-        self.observer.front(result.front)
+        self.observer.progress(self.trained, self.config.trials)
+        self.observer.trial_ends(store.record(number))
+        self.observer.front(read_result(store).front)
         return True
 
     def _complete(
@@ -311,4 +315,5 @@ def _settings(problem: Problem) -> dict[str, object]:
         "budget": problem.config.budget.to_dict(),
         "fidelity": problem.config.fidelity.name,
         "primary": {name: task.primary.name for name, task in problem.tasks.items()},
+        "directions": {name: task.primary.direction for name, task in problem.tasks.items()},
     }

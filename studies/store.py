@@ -70,6 +70,14 @@ class StudyStore:
         with _storage_errors(self.url):
             return [_record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
+    def record(self, number: int) -> TrialRecord:
+        """One trial; raises ``StudyError`` where there is none of that number."""
+        records = self.records()
+        if not 0 <= number < len(records):
+            there = f"0 to {len(records) - 1}" if records else "none yet"
+            raise StudyError(f"study {self.name} has no trial {number}, there are {there}")
+        return records[number]
+
     def baselines(self) -> dict[str, Baseline]:
         """The single-task networks that were trained so far, by task."""
         with _storage_errors(self.url):

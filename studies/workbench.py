@@ -20,7 +20,7 @@ from nas.tasks.task import LabelStatistics, Task
 from nas.training import StepProgress, Training, TrainingError
 from pruning.recovery import dense_network, train_and_prune
 from search_spaces.architecture import Architecture
-from studies.errors import StudyError
+from studies.errors import StudyError, UsageError
 from studies.problem import Problem
 
 #: Called with the source's name, the split, frames done and frames in all.
@@ -122,12 +122,12 @@ def open_workbench(problem: Problem, progress: DataProgress | None = None) -> Wo
 
 
 def device_named(name: str) -> torch.device:
-    """``auto``, ``cpu`` or ``cuda``; raises ``StudyError`` where it is not there."""
+    """``auto``, ``cpu`` or ``cuda``; raises ``UsageError`` where it is not there."""
     available = torch.cuda.is_available()
     if name not in ("auto", "cpu", "cuda"):
-        raise StudyError(f"device is {name!r}, use auto, cpu or cuda")
+        raise UsageError(f"device is {name!r}, use auto, cpu or cuda")
     if name == "cuda" and not available:
-        raise StudyError("device is 'cuda', but torch sees no CUDA device here; use cpu or auto")
+        raise UsageError("device is 'cuda', but torch sees no CUDA device here; use cpu or auto")
     return torch.device("cuda" if name == "cuda" or (name == "auto" and available) else "cpu")
 
 

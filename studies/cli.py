@@ -1,0 +1,80 @@
+"""The command line: parses, makes one call, turns what the user can mend into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib import import_module
+
+from studies.commands.parser import COMMANDS, PROGRAM, make_parser
+
+DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Errors by name, so that none of the modules that define them is loaded to answer ``--help``.
+_WRONG_USAGE = frozenset({"ArchitectureError", "BudgetError", "UsageError"})
+_FAILED = frozenset(
+    {"DataError", "StudyError", "ExportError", "TrainingError", "TrainingMemoryError"}
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        _complain("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:
+        return _answer(error)
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    parser = make_parser()
+    if not argv:
+        parser.print_help()
+        return DONE
+    try:
+        args = parser.parse_args(_with_command(argv))
+    except SystemExit as stop:  # argparse's way to say that it printed help or an error
+        return int(stop.code or 0)
+    code: int = import_module(COMMANDS[args.command]).run(args)
+    return code
+
+
+def _with_command(argv: list[str]) -> list[str]:
+    """``neurall-search --budget 30tops`` means ``neurall-search search --budget 30tops``."""
+    if argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
+        return ["search", *argv]
+    return argv
+
+
+def _answer(error: Exception) -> int:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & _WRONG_USAGE:
+        _complain(f"error: {error}")
+        return WRONG_USAGE
+    if names & _FAILED or isinstance(error, OSError | MemoryError):
+        _complain(f"error: {error or 'out of memory'}")
+        return FAILED
+    raise error
+
+
+def _complain(text: str) -> None:
+    print(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+
+
+def _reader_left() -> int:
+    """Whoever read our output, such as ``head``, has seen enough."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

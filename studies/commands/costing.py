@@ -1,0 +1,45 @@
+"""What networks cost, as JSON and as lines for people."""
+
+from __future__ import annotations
+
+import argparse
+
+from nas.budget import Budget
+from nas.cost import Cost, cost_of
+from nas.deployment import Deployment
+from search_spaces.architecture import Architecture
+
+
+def budget_of(args: argparse.Namespace) -> Budget:
+    """The budget of the options that a command has; raises ``BudgetError``."""
+    given = vars(args)
+    names = ("resolution", "fps", "cameras", "utilization")
+    return Budget.parse(args.budget, Deployment(**{n: given[n] for n in names if n in given}))
+
+
+def priced(architecture: Architecture, budget: Budget) -> dict[str, object]:
+    """The entry of one network in the JSON of ``sample`` and ``cost``.
+
+    ``by_task`` splits the totals: work of one task under its name, shared work under the names of
+    all that need it, joined by ``+``.
+    """
+    cost = cost_of(architecture, budget.deployment.resolution)
+    return {
+        "architecture": architecture.to_dict(),
+        "macs": cost.macs,
+        "params": cost.params,
+        "by_task": {
+            readers: {"macs": macs, "params": cost.params_by_task[readers]}
+            for readers, macs in cost.macs_by_task.items()
+        },
+        "within_budget": is_within(architecture, budget, cost),
+    }
+
+
+def is_within(architecture: Architecture, budget: Budget, cost: Cost) -> bool:
+    """Whether every bound holds; latency is measured only where the others do."""
+    if not budget.allows(cost) or not budget.needs_latency:
+        return budget.allows(cost)
+    from studies.admission import admit  # loads torch
+
+    return admit(architecture, budget, measure=True, device="cpu").admitted

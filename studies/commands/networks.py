@@ -1,0 +1,45 @@
+"""Networks as a command line names them: a preset, an architecture file, a trial of a study."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from search_spaces.architecture import Architecture
+from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.presets import PRESETS, preset
+from search_spaces.spelling import unknown
+from search_spaces.task_spec import ArchitectureError, TaskSpec
+from studies.commands.values import chosen
+from studies.errors import StudyError, UsageError
+
+
+def default_tasks(args: argparse.Namespace) -> tuple[TaskSpec, ...]:
+    """The default tasks, or those of them that ``--tasks`` names; raises ``UsageError``."""
+    return chosen(DEFAULT_TASKS, args.tasks)
+
+
+def is_trial(text: str) -> bool:
+    """Whether a network is named by its trial number."""
+    return text.isascii() and text.isdigit() and not Path(text).exists()
+
+
+def read_network(text: str, tasks: Sequence[TaskSpec]) -> Architecture:
+    """A preset for some tasks, or what an architecture file holds.
+
+    Raises ``ArchitectureError`` naming the file, ``StudyError`` where it cannot be read.
+    """
+    if text in PRESETS:
+        return preset(text, tasks)
+    path = Path(text).expanduser()
+    if not path.exists() and path.suffix != ".json":
+        raise UsageError(f"{unknown('preset', text, PRESETS)}, or give an ARCHITECTURE.json")
+    try:
+        return Architecture.from_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StudyError(f"{text}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ArchitectureError(f"{text}: not a JSON document, it is no text in UTF-8") from None
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{text}: {error}") from None

@@ -1,0 +1,72 @@
+"""``neurall-search search``: one call of the search, told live, reported at its end."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from search_spaces.presets import PRESETS
+from studies.commands.costing import budget_of
+from studies.commands.networks import read_network
+from studies.commands.values import assignments
+
+if TYPE_CHECKING:
+    from studies.config import SearchConfig
+
+INTERRUPTED = 130
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search as the options say."""
+    config = config_of(args)
+    return run_search(config, args.json)
+
+
+def config_of(args: argparse.Namespace) -> SearchConfig:
+    """The search that the options describe; the quick checks come before what is slow to load."""
+    budget, fix = budget_of(args), assignments(args.fix)
+    for name in args.enqueue:
+        if name not in PRESETS:
+            read_network(name, ())
+    from nas.data.spec import open_source, tasks_of
+    from studies.commands.values import chosen
+    from studies.config import SearchConfig
+    from studies.fidelity_choice import chosen_fidelity
+
+    fidelity = chosen_fidelity(args.fidelity, args.device)
+    sources = tuple(
+        open_source(spec, seed=args.seed, fidelity=fidelity) for spec in args.data or ["synthetic"]
+    )
+    specs = chosen(tasks_of(sources), args.tasks)
+    return SearchConfig(
+        sources=sources,
+        tasks=args.tasks,
+        budget=budget,
+        objectives=args.objectives,
+        fidelity=fidelity,
+        trials=args.trials,
+        time_limit_s=args.time,
+        sampler=args.sampler,
+        fix=fix,
+        enqueue=tuple(read_network(name, specs) for name in args.enqueue),
+        seed=args.seed,
+        device=args.device,
+        storage=args.storage,
+        study=args.study,
+    )
+
+
+def run_search(config: SearchConfig, as_json: bool) -> int:
+    """Search, tell on standard error how it goes, print the result; returns the exit code."""
+    from studies.display import display
+    from studies.report import print_report
+    from studies.search import search
+
+    with display() as observer:
+        result = search(config, observer)
+    if as_json:
+        print(json.dumps(result.to_json(), indent=2))
+    else:
+        print_report(result)
+    return INTERRUPTED if result.interrupted else 0

@@ -1,0 +1,62 @@
+"""How fast a search goes: what is done, and how long the rest will take."""
+
+from __future__ import annotations
+
+import time
+
+from studies.figures import duration
+from studies.record import TrialRecord
+
+
+class Pace:
+    """Counts and clocks of one run."""
+
+    def __init__(self) -> None:
+        self.trained = 0
+        self.trials = 0
+        self.refused = 0
+        self._began = time.monotonic()
+        self._steps = (0, 0)
+        self._candidates: list[float] = []
+
+    def progress(self, trained: int, trials: int) -> None:
+        """So many candidates are trained, of so many."""
+        self.trained, self.trials = trained, trials
+
+    def training_starts(self) -> None:
+        """A training begins."""
+        self._began, self._steps = time.monotonic(), (0, 0)
+
+    def training_step(self, done: int, total: int) -> None:
+        """The training is so far."""
+        self._steps = (done, total)
+
+    def training_ends(self) -> None:
+        """The training that began last is over; it took as long as a candidate may take."""
+        self._candidates.append(time.monotonic() - self._began)
+
+    def trial_ends(self, record: TrialRecord) -> None:
+        """A trial was trained, refused, or failed."""
+        self.refused += record.status == "refused"
+
+    def training_left_s(self) -> float:
+        """Seconds that the current training will still take, 0 before its first step."""
+        done, total = self._steps
+        return (time.monotonic() - self._began) * (total - done) / done if done else 0.0
+
+    def left_s(self) -> float | None:
+        """Seconds that all candidates will still take, None before any network was trained."""
+        if not self._candidates:
+            return None
+        mean = sum(self._candidates) / len(self._candidates)
+        return mean * (self.trials - self.trained)
+
+    def summary(self) -> str:
+        """``3 of 20 done, 2 refused, 4 min 10 s left``."""
+        words = [f"{self.trained} of {self.trials} done"]
+        if self.refused:
+            words.append(f"{self.refused} refused")
+        left = self.left_s()
+        if left:
+            words.append(f"{duration(left)} left")
+        return ", ".join(words)

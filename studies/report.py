@@ -1,0 +1,179 @@
+"""The end of a run: the front beside the single-task networks, and what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from shlex import quote
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from nas.quantity import written
+from studies.commands.parser import DEFAULT_STORAGE, PROGRAM
+from studies.delta_m import signed_change
+from studies.figures import percent, short_metric
+from studies.record import TrialRecord
+from studies.result import StudyResult
+
+#: Columns of the page where the output is no terminal.
+PAGE_WIDTH = 100
+
+
+def print_report(result: StudyResult, console: Console | None = None) -> None:
+    """Print what a study found; legible at 100 columns."""
+    console = console or page()
+    console.print(_line(f"study {result.study} in {result.storage}, {_counted(result)}"))
+    if result.baselines:
+        console.print(baseline_table(result))
+    if not result.front:
+        console.print(_line("no candidate was trained yet: the same command goes on"))
+        return
+    console.print(front_table(result))
+    for sentence in (verdict(result), *warnings(result)):
+        console.print(_line(sentence))
+    console.print(_line("next:"))
+    for command in next_commands(result):
+        console.print(Text(f"  {command}", no_wrap=True), soft_wrap=True)
+
+
+def page() -> Console:
+    """Standard output: as wide as the terminal, or a page of 100 columns."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PAGE_WIDTH)
+
+
+def front_table(result: StudyResult) -> Table:
+    """Each network of the front: metrics with their change, Δm, MACs, budget, parameters."""
+    tasks = list(result.front[0].metrics)
+    table = Table(title="front", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("trial", justify="right")
+    for task in tasks:
+        head = f"{task}\n{short_metric(result.primary[task])}"
+        table.add_column(head, justify="right", overflow="fold")
+    for head in ("Δm\n%", "MACs", "budget", "params"):
+        table.add_column(head, justify="right", no_wrap=True)
+    if any(record.latency_ms is not None for record in result.front):
+        table.add_column("ms", justify="right", no_wrap=True)
+    for record in result.front:
+        table.add_row(*_cells(record, result, tasks, len(table.columns)))
+    return table
+
+
+def baseline_table(result: StudyResult) -> Table:
+    """The single-task networks, all of them together, and the best constant predictions."""
+    table = Table(
+        title="to compare with", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("task")
+    for head in ("metric", "single-task network", "MACs", "best constant"):
+        table.add_column(head, justify="right")
+    for task, baseline in sorted(result.baselines.items()):
+        metric = result.primary[task]
+        constant = result.constants.get(task, {}).get(metric)
+        table.add_row(
+            task,
+            metric,
+            f"{baseline.metrics[metric]:.3f}",
+            written("macs", baseline.macs),
+            "–" if constant is None else f"{constant:.3f}",
+        )
+    table.add_row("together", "", "", written("macs", result.single_task_macs), "")
+    return table
+
+
+def best_of(result: StudyResult) -> TrialRecord:
+    """The network of the front that one would take: one that is better and cheaper, if any."""
+    better = [record for record in result.front if beats_single_tasks(record, result)]
+    return max(better or result.front, key=lambda record: record.delta_m)
+
+
+def beats_single_tasks(record: TrialRecord, result: StudyResult) -> bool:
+    """Whether a network is better (Δm above 0) at less than all single-task networks' MACs."""
+    return record.delta_m > 0 and record.macs < result.single_task_macs
+
+
+def verdict(result: StudyResult) -> str:
+    """Whether some network of the front beats all single-task networks together."""
+    best = best_of(result)
+    together = f"all single-task networks together ({written('macs', result.single_task_macs)})"
+    found = f"trial {best.number} has Δm {best.delta_m:+.1f} % at {written('macs', best.macs)}"
+    if beats_single_tasks(best, result):
+        return f"{found}: better than {together}, and cheaper"
+    return (
+        f"no network of the front is better and cheaper than {together}: {found}, the best; "
+        "more --trials may find one"
+    )
+
+
+def warnings(result: StudyResult) -> list[str]:
+    """One line for each network of the front that does a task no better than a constant."""
+    lines = []
+    for record in result.front:
+        for task, metrics in record.metrics.items():
+            metric = result.primary[task]
+            constant = result.constants.get(task, {}).get(metric)
+            if constant is None:
+                continue
+            if signed_change(metrics[metric], constant, result.directions[task]) <= 0:
+                lines.append(
+                    f"warning: trial {record.number} does {task} no better than the best constant "
+                    f"prediction: {metric} {metrics[metric]:.3f}, constant {constant:.3f}"
+                )
+    return lines
+
+
+def next_commands(result: StudyResult) -> list[str]:
+    """What one would type next, with the study named where it is not the default one."""
+    best = best_of(result).number
+    storage = "" if result.storage == DEFAULT_STORAGE else f" --storage {quote(result.storage)}"
+    where = f"{storage} --study {quote(result.study)}" if storage else ""
+    return [
+        f"{PROGRAM} show {best}{where}",
+        f"{PROGRAM} export {best} --out trial-{best}{where}",
+        f"{PROGRAM} front --plot front.html --plot front.png{where}",
+        f"{PROGRAM} dashboard{storage}",
+    ]
+
+
+def _cells(
+    record: TrialRecord, result: StudyResult, tasks: Sequence[str], columns: int
+) -> list[Text]:
+    cells = [Text(str(record.number))]
+    cells += [_metric(record, result, task) for task in tasks]
+    cells += [
+        Text(f"{record.delta_m:+.1f}", style=_colour(record.delta_m)),
+        Text(written("macs", record.macs)),
+        Text(percent(record.share)),
+        Text(written("params", record.params).replace("params", "")),
+    ]
+    if record.latency_ms is not None and len(cells) < columns:
+        cells.append(Text(f"{record.latency_ms:.1f}"))
+    return cells
+
+
+def _metric(record: TrialRecord, result: StudyResult, task: str) -> Text:
+    metric = result.primary[task]
+    value = record.metrics[task][metric]
+    text = Text(f"{value:.3f}")
+    if task in result.baselines:
+        baseline = result.baselines[task].metrics[metric]
+        change = signed_change(value, baseline, result.directions[task])
+        text.append(f" {change:+.1f} %", style=_colour(change))
+    return text
+
+
+def _colour(change: float) -> str:
+    return "green" if change > 0 else "red" if change < 0 else ""
+
+
+def _counted(result: StudyResult) -> str:
+    counts: Mapping[str, int] = result.counts()
+    words = [f"{counts['complete']} trained", f"{counts['refused']} refused over the budget"]
+    words.append(f"{counts['failed']} failed")
+    return ", ".join(words) + ("; interrupted" if result.interrupted else "")
+
+
+def _line(text: str) -> Text:
+    return Text(text)
