@@ -24,16 +24,16 @@ PAGE_WIDTH = 100
 def print_report(result: StudyResult, console: Console | None = None) -> None:
     """Print what a study found; legible at 100 columns."""
     console = console or page()
-    console.print(_line(f"study {result.study} in {result.storage}, {_counted(result)}"))
+    console.print(Text(f"study {result.study}\nin {result.storage}: {_counted(result)}"))
     if result.baselines:
         console.print(baseline_table(result))
     if not result.front:
-        console.print(_line("no candidate was trained yet: the same command goes on"))
+        console.print(Text("no candidate was trained yet: the same command goes on"))
         return
     console.print(front_table(result))
     for sentence in (verdict(result), *warnings(result)):
-        console.print(_line(sentence))
-    console.print(_line("next:"))
+        console.print(Text(sentence))
+    console.print(Text("next:"))
     for command in next_commands(result):
         console.print(Text(f"  {command}", no_wrap=True), soft_wrap=True)
 
@@ -173,7 +173,3 @@ def _counted(result: StudyResult) -> str:
     words = [f"{counts['complete']} trained", f"{counts['refused']} refused over the budget"]
     words.append(f"{counts['failed']} failed")
     return ", ".join(words) + ("; interrupted" if result.interrupted else "")
-
-
-def _line(text: str) -> Text:
-    return Text(text)

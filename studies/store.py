@@ -257,9 +257,8 @@ def create_study(
 
 def load_study(url: str, name: str = "") -> StudyStore:
     """Open a study by name, by default the one last written; raises ``StudyError``."""
-    _check_exists(url)
+    storage = existing_storage(url)
     with _storage_errors(url):
-        storage = open_storage(url)
         names = [s.study_name for s in storage.get_all_studies() if _SETTINGS in s.user_attrs]
         if name and name not in names:
             raise StudyError(
@@ -269,6 +268,12 @@ def load_study(url: str, name: str = "") -> StudyStore:
             raise StudyError(f"there is no study in {url}, run neurall-search first")
         chosen = name or max(names, key=lambda n: _last_written(storage, n))
         return StudyStore(optuna.load_study(study_name=chosen, storage=storage), url)
+
+
+def existing_storage(url: str) -> optuna.storages.BaseStorage:
+    """Connect to a storage that must be there already; raises ``StudyError``."""
+    _check_exists(url)
+    return open_storage(url)
 
 
 def open_storage(url: str) -> optuna.storages.BaseStorage:

@@ -193,10 +193,9 @@ def _export(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "export", "write a network as weights, ONNX and a readme, and check them")
     p.add_argument("network", metavar=f"TRIAL|{_NETWORK}")
     p.add_argument("--out", required=True, metavar="FOLDER", help="a folder that is empty or new")
-    _resolution(p)
+    _resolution(p, None)
     _storage(p)
     _tasks(p, "tasks of a preset, by default those of the synthetic data")
-    _json(p)
 
 
 def _dashboard(commands: _Commands[_Parser]) -> None:
@@ -241,13 +240,13 @@ def _budget(p: _Parser) -> None:
     )
 
 
-def _resolution(p: _Parser) -> None:
+def _resolution(p: _Parser, default: str | None = "1024x512") -> None:
     p.add_argument(
         "--resolution",
         type=values.resolution,
-        default="1024x512",
+        default=default,
         metavar="1024x512",
-        help="frame size at deployment in pixels (default: 1024x512)",
+        help=f"frame size at deployment in pixels (default: {default or 'that of the study'})",
     )
 
 

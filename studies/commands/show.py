@@ -1,0 +1,46 @@
+"""``neurall-search show``: one network as a tree with its costs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from nas.cost import DEPLOYMENT
+from nas.resolution import Resolution
+from search_spaces.architecture import Architecture
+from studies.commands.networks import default_tasks, is_trial, read_network
+from studies.errors import StudyError
+from studies.tree import network_tree, tree_json
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw a trial, an architecture file or a preset."""
+    if is_trial(args.network):
+        architecture, resolution, metrics = _of_trial(args)
+    else:
+        architecture = read_network(args.network, default_tasks(args))
+        resolution, metrics = DEPLOYMENT, {}
+    if args.json:
+        print(json.dumps(tree_json(architecture, resolution, metrics), indent=2))
+        return 0
+    from studies.report import page
+    from studies.tree_drawing import draw_tree
+
+    page().print(draw_tree(network_tree(architecture, resolution, metrics)))
+    return 0
+
+
+def _of_trial(
+    args: argparse.Namespace,
+) -> tuple[Architecture, Resolution, dict[str, dict[str, float]]]:
+    from studies.store import load_study
+
+    store = load_study(args.storage, args.study)
+    record = store.record(int(args.network))
+    if record.architecture is None:
+        raise StudyError(f"trial {record.number} has no architecture yet, it is {record.status}")
+    return (
+        record.architecture,
+        Resolution.parse(store.settings()["budget"]["resolution"]),
+        record.metrics,
+    )

@@ -1,0 +1,50 @@
+"""The trained network of a trial, rebuilt from the study's files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from nas.budget import Budget
+from nas.compile import compile_plan
+from nas.deployment import Deployment
+from nas.network import Network
+from nas.resolution import Resolution
+from studies.errors import StudyError
+from studies.record import TrialRecord
+from studies.store import StudyStore
+
+
+def trial_network(store: StudyStore, record: TrialRecord) -> Network:
+    """The network of a trial in evaluation mode on the CPU.
+
+    Raises ``StudyError`` where the trial was not trained, or its weights are gone or damaged.
+    """
+    if record.status != "complete" or record.architecture is None:
+        why = f": {record.reason}" if record.reason else ""
+        raise StudyError(
+            f"trial {record.number} has no trained network, it is {record.status}{why}"
+        )
+    network = Network(compile_plan(record.architecture, training=True))
+    try:
+        network.load_state_dict(load(store.weights(record)))
+    except (SafetensorError, RuntimeError):
+        raise StudyError(
+            f"the weights of trial {record.number} are damaged or of another version; "
+            "train it anew in another --study"
+        ) from None
+    return network.eval()
+
+
+def budget_from(values: Mapping[str, Any]) -> Budget:
+    """The budget that ``Budget.to_dict`` wrote on a study."""
+    where = Deployment(
+        resolution=Resolution.parse(values["resolution"]),
+        fps=values["fps"],
+        cameras=values["cameras"],
+        utilization=values["utilization"],
+    )
+    return Budget.parse([bound["given"] for bound in values["bounds"]], where)
