@@ -6,6 +6,7 @@ import random
 import tempfile
 import time
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -68,14 +69,21 @@ class Search:
         for architecture in self.config.enqueue:
             problem.space.parameters(architecture)
 
+    def check_feasible(self) -> None:
+        """Raise ``StudyError`` with the cheapest cost where no network is within the budget."""
+        assert self.cheapest is not None
+
+    @cached_property
+    def cheapest(self) -> Architecture:
+        """The cheapest network that was found within the budget."""
+        config = self.config
+        return check_feasible(self.problem.space, self._admission, config.budget, config.seed)
+
     def run(self) -> StudyResult:
         """Prepare, train the baselines, search."""
         begin = time.monotonic()
-        budget = self.config.budget
-        self.observer.message(budget.explain())
-        self.cheapest = check_feasible(
-            self.problem.space, self._admission, budget, self.config.seed
-        )
+        self.observer.message(self.config.budget.explain())
+        self.check_feasible()
         for note in self.problem.notes:
             self.observer.message(note)
         store = create_study(

@@ -270,6 +270,17 @@ def load_study(url: str, name: str = "") -> StudyStore:
         return StudyStore(optuna.load_study(study_name=chosen, storage=storage), url)
 
 
+def find_study(url: str, name: str) -> StudyStore | None:
+    """A study by name, None where it was not begun yet; raises ``StudyError``."""
+    with _storage_errors(url):
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+            return None
+        storage = open_storage(url)
+        names = [study.study_name for study in storage.get_all_studies()]
+        return load_study(url, name) if name in names else None
+
+
 def existing_storage(url: str) -> optuna.storages.BaseStorage:
     """Connect to a storage that must be there already; raises ``StudyError``."""
     _check_exists(url)

@@ -88,10 +88,8 @@ def prepare(
     Raises ``DataError`` for a broken frame, an empty split, or a folder that cannot be written.
     """
     job = _job(source, split, resolution, tasks)
-    root = cache_root() if cache_dir is None else cache_dir
     identity = _identity(job)
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
-    folder = root / f"{_slug(source.name)}-{split}-{resolution}-{digest[:20]}"
+    folder = _folder(cache_root() if cache_dir is None else cache_dir, job, identity)
     for _ in range(_ATTEMPTS):
         found = _open(folder, identity, job)
         if found is not None:
@@ -102,6 +100,20 @@ def prepare(
         f"{folder}: the cache was damaged or deleted as often as it was built ({_ATTEMPTS} "
         "times); set NEURALL_CACHE to a folder that nothing else cleans"
     )
+
+
+def is_prepared(
+    source: DataSource, split: Split, resolution: Resolution, *, tasks: Mapping[str, Task]
+) -> bool:
+    """Whether ``prepare`` would find the frames decoded already."""
+    job = _job(source, split, resolution, tasks)
+    identity = _identity(job)
+    return _open(_folder(cache_root(), job, identity), identity, job) is not None
+
+
+def _folder(root: Path, job: DecodingJob, identity: dict[str, object]) -> Path:
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+    return root / f"{_slug(job.source.name)}-{job.split}-{job.resolution}-{digest[:20]}"
 
 
 def _job(

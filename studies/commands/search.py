@@ -20,7 +20,9 @@ INTERRUPTED = 130
 def run(args: argparse.Namespace) -> int:
     """Search as the options say."""
     config = config_of(args)
-    return run_search(config, args.json)
+    if args.dry_run:
+        return dry_run(config, as_json=args.json)
+    return run_search(config, as_json=args.json)
 
 
 def config_of(args: argparse.Namespace) -> SearchConfig:
@@ -57,14 +59,34 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     )
 
 
-def run_search(config: SearchConfig, as_json: bool) -> int:
+def dry_run(config: SearchConfig, *, as_json: bool) -> int:
+    """Say what the search would do; trains and writes nothing."""
+    from studies.forecast import forecast
+    from studies.observer import Observer
+    from studies.problem import problem_of
+    from studies.search import Search
+
+    problem = problem_of(config)
+    Search(problem, Observer()).check_feasible()
+    told = forecast(problem)
+    print(json.dumps(told.to_json(), indent=2) if as_json else "\n".join(told.lines()))
+    return 0
+
+
+def run_search(config: SearchConfig, *, as_json: bool) -> int:
     """Search, tell on standard error how it goes, print the result; returns the exit code."""
     from studies.display import display
+    from studies.forecast import estimate_left, plan_line
+    from studies.problem import problem_of
     from studies.report import print_report
-    from studies.search import search
+    from studies.search import Search
 
+    problem = problem_of(config)
     with display() as observer:
-        result = search(config, observer)
+        search = Search(problem, observer)
+        search.check_feasible()
+        observer.message(plan_line(problem, estimate_left(problem)))
+        result = search.run()
     if as_json:
         print(json.dumps(result.to_json(), indent=2))
     else:

@@ -1,0 +1,162 @@
+"""How long a search will take, from a few training steps on random frames.
+
+Nothing here changes a random state that results depend on.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from nas.compile import compile_plan
+from nas.cost import cost_of, node_macs
+from nas.data.cache import is_prepared
+from nas.data.source import Split
+from nas.fidelity import Fidelity
+from nas.network import build_network
+from nas.plan import ENCODER_KINDS
+from nas.precision import training_precision
+from search_spaces.architecture import Architecture
+from studies.problem import Problem
+from studies.workbench import device_named
+
+#: Networks that are drawn to find the mean cost of those within the budget.
+_DRAWN = 50
+#: Measured at most this long for each of two networks, after one step of warming up.
+_SECONDS = 0.7
+_MOST_STEPS = 8
+#: A forward pass is about a third of a training step.
+_FORWARD_SHARE = 1 / 3
+#: Proposing a candidate, its picture and files, measured on 2 cores.
+_OVERHEAD_S = 1.0
+_SPLITS: tuple[Split, ...] = ("train", "val")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Seconds that a search is expected to take, by what they go into.
+
+    ``candidate_s`` is the mean of one candidate; the others are totals.
+    """
+
+    candidates: int
+    candidate_s: float
+    baselines_s: float
+    data_s: float
+
+    @property
+    def total_s(self) -> float:
+        """All of it."""
+        return self.data_s + self.baselines_s + self.candidates * self.candidate_s
+
+
+def estimate(problem: Problem, *, trained: int = 0, baselines: int = 0) -> Estimate:
+    """Estimate a search of which so many candidates and baselines are trained already."""
+    config = problem.config
+    pace = _pace(problem)
+    candidates = max(0, config.trials - trained)
+    likely = _within_budget(problem) or [problem.reference]
+    single = [problem.baseline(task) for task in list(problem.tasks)[baselines:]]
+    mean = sum(pace(a) for a in likely) / len(likely)
+    busy = candidates > 0
+    return Estimate(
+        candidates=candidates,
+        candidate_s=mean + _OVERHEAD_S,
+        baselines_s=sum(pace(a) for a in single) if busy else 0.0,
+        data_s=_data_seconds(problem) if busy else 0.0,
+    )
+
+
+def training_macs(architecture: Architecture, fidelity: Fidelity) -> int:
+    """MACs of one sample's forward pass in training: dense, every stream, every task."""
+    plan = compile_plan(architecture.dense, training=True)
+    return sum(
+        node_macs(node, fidelity.resolution)
+        * (2 if node.kind in ENCODER_KINDS and node.name in plan.previous_nodes else 1)
+        for node in plan.nodes
+    )
+
+
+def _within_budget(problem: Problem) -> list[Architecture]:
+    budget, rng = problem.config.budget, random.Random(0)
+    drawn = [problem.space.sample(rng) for _ in range(_DRAWN)]
+    return [a for a in drawn if budget.allows(cost_of(a, budget.deployment.resolution))]
+
+
+def _pace(problem: Problem) -> Callable[[Architecture], float]:
+    """Seconds that training and judging an architecture takes, as a line through two of them."""
+    fidelity = problem.config.fidelity
+    device = device_named(problem.config.device)
+    small = problem.baseline(min(problem.tasks))
+    points = [
+        (training_macs(a, fidelity), _step_seconds(a, fidelity, device))
+        for a in (small, problem.reference)
+    ]
+    fixed, per_mac = _line(points)
+    steps = fidelity.samples / fidelity.batch_size
+    judged = sum(source.length("val") for source in problem.sources) / fidelity.batch_size
+
+    def seconds(architecture: Architecture) -> float:
+        step = fixed + per_mac * training_macs(architecture, fidelity)
+        return step * (steps + judged * _FORWARD_SHARE)
+
+    return seconds
+
+
+def _line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """Seconds of a step that do not depend on MACs, and seconds per MAC; neither is negative."""
+    (small, fast), (large, slow) = points
+    per_mac = (slow - fast) / (large - small) if large > small else 0.0
+    per_mac = min(max(per_mac, 0.0), slow / large)
+    if per_mac == 0.0:
+        per_mac = slow / large
+    return max(0.0, slow - per_mac * large), per_mac
+
+
+def _step_seconds(architecture: Architecture, fidelity: Fidelity, device: torch.device) -> float:
+    """The fastest of a few training steps on random frames, without the tasks' own losses."""
+    precision = training_precision(device)
+    with torch.random.fork_rng(devices=[]):
+        network = build_network(architecture.dense, training=True).to(device).train()
+        precision.prepare(network)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.0, fused=True)
+    height, width = fidelity.resolution.height, fidelity.resolution.width
+    size = (fidelity.batch_size, architecture.streams, 3, height, width)
+    frames = torch.randn(size, generator=torch.Generator().manual_seed(0)).to(device)
+
+    def step() -> float:
+        start = time.perf_counter()
+        with precision.autocast(device):
+            outputs = network(frames)
+        loss = torch.stack([output.float().square().mean() for output in outputs.values()]).sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        loss.item()
+        return time.perf_counter() - start
+
+    end = time.perf_counter() + step() + _SECONDS
+    times = [step()]
+    while time.perf_counter() < end and len(times) < _MOST_STEPS:
+        times.append(step())
+    return min(times)
+
+
+def _data_seconds(problem: Problem) -> float:
+    """Seconds to decode what is not in the cache yet, from one frame of each source."""
+    resolution, seconds = problem.config.fidelity.resolution, 0.0
+    for source in problem.sources:
+        missing = [
+            source.length(split)
+            for split in _SPLITS
+            if not is_prepared(source, split, resolution, tasks=problem.tasks)
+        ]
+        if missing:
+            start = time.perf_counter()
+            source.frame("train", 0, resolution)
+            seconds += (time.perf_counter() - start) * sum(missing) / torch.get_num_threads()
+    return seconds
