@@ -206,7 +206,7 @@ def _joined(reads: tuple[Read, ...], maps: Mapping[str, Tensor]) -> Tensor:
 
 
 def _padded(image: Tensor) -> Tensor:
-    height, width = image.shape[-2:]
+    height, width = (int(side) for side in image.shape[-2:])  # plain numbers also when traced
     bottom, right = -height % ENCODER_STRIDE, -width % ENCODER_STRIDE
     return F.pad(image, (0, right, 0, bottom)) if bottom or right else image
 

@@ -51,5 +51,6 @@ class StreamingForm(nn.Module):
         device = next(self.parameters()).device
         shape = (2, 1, 3, resolution.height, resolution.width)
         image, before = torch.randn(shape, generator=generator).to(device)
-        kept = self.network.features(before) if self.features else {}
+        with torch.no_grad():
+            kept = self.network.features(before) if self.features else {}
         return (image, *(kept[name].contiguous() for name in self.features))
