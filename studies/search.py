@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -112,7 +113,9 @@ class Search:
         self.bench = open_workbench(self.problem, self.observer.data)
         store.set_constants(self.bench.constants)
         self._train_baselines(store)
-        if not records:
+        if records:
+            self._enqueue_given(store, records)
+        else:
             self._enqueue_first(store)
         self._search_candidates(store, begin)
 
@@ -241,6 +244,13 @@ class Search:
         first = [self.problem.reference, *self.config.enqueue, widest]
         for architecture in dict.fromkeys(first):
             store.enqueue(space, architecture)
+
+    def _enqueue_given(self, store: StudyStore, records: Sequence[TrialRecord]) -> None:
+        """What the user gave to a study that goes on, as far as it is new there."""
+        known = {record.architecture for record in records}
+        for architecture in dict.fromkeys(self.config.enqueue):
+            if architecture not in known:
+                store.enqueue(self.problem.space, architecture)
 
     # --- one trial ----------------------------------------------------------------------------
 

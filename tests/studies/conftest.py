@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.budget import Budget
+from nas.data.spec import open_source
+from nas.fidelity import Fidelity
+from nas.resolution import Resolution
+from search_spaces.architecture import Architecture
+from studies.config import SearchConfig
+from studies.observer import Observer
+from studies.record import TrialRecord
+from studies.result import StudyResult
+from studies.search import search
+
+#: So little that a network trains in a fraction of a second; it learns next to nothing.
+TINY = Fidelity(
+    name="quick",
+    resolution=Resolution(64, 32),
+    samples=8,
+    batch_size=4,
+    train=12,
+    val=6,
+    test=4,
+)
+#: Networks that are quick to build.
+SMALL = {"encoder": "resnet10", "width": "16,24", "decoder_width": "32", "pruning": "none"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """All tests of studies share one cache of their own, subprocesses too."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = os.environ.get("NEURALL_CACHE")
+    os.environ["NEURALL_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["NEURALL_CACHE"]
+    else:
+        os.environ["NEURALL_CACHE"] = before
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Callable[..., SearchConfig]:
+    """A search that takes seconds, with whatever else a test needs."""
+
+    def make(**changes: Any) -> SearchConfig:
+        values: dict[str, Any] = {
+            "sources": (open_source("synthetic", seed=0, fidelity=TINY),),
+            "budget": Budget.parse(["30tops"]),
+            "fidelity": TINY,
+            "trials": 2,
+            "fix": SMALL,
+            "device": "cpu",
+            "storage": f"sqlite:///{tmp_path}/study.db",
+        }
+        return SearchConfig(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
+    """A study with three trained candidates and one that was refused; do not write to it."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = SearchConfig(
+        sources=(open_source("synthetic", seed=0, fidelity=TINY),),
+        budget=Budget.parse(["10tops"]),
+        fidelity=TINY,
+        trials=3,
+        fix={**SMALL, "width": "16,64"},
+        device="cpu",
+        storage=f"sqlite:///{folder}/study.db",
+        seed=3,
+    )
+    return search(config)
+
+
+class Log(Observer):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+        self.trained: list[tuple[str, Architecture]] = []
+        self.ended: list[TrialRecord] = []
+        self.fronts: list[Sequence[TrialRecord]] = []
+
+    def message(self, text: str) -> None:
+        self.events.append(text)
+
+    def training_starts(self, title: str, architecture: Architecture) -> None:
+        self.trained.append((title, architecture))
+
+    def trial_ends(self, record: TrialRecord) -> None:
+        self.ended.append(record)
+
+    def front(self, front: Sequence[TrialRecord]) -> None:
+        self.fronts.append(front)
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()

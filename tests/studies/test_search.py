@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from nas.budget import Budget
+from nas.cost import cost_of
+from nas.training import Training
+from search_spaces.architecture import Architecture
+from search_spaces.presets import shared, single_task
+from studies.config import SearchConfig
+from studies.errors import StudyError
+from studies.problem import problem_of
+from studies.result import StudyResult
+from studies.search import search
+from studies.store import load_study
+
+Tiny = Callable[..., SearchConfig]
+
+#: The command line with a fidelity that takes seconds.
+TINY_COMMAND = """
+import sys
+import nas.fidelity
+from nas.resolution import Resolution
+nas.fidelity.FIDELITIES = {
+    "quick": nas.fidelity.Fidelity(
+        name="quick", resolution=Resolution(64, 32), samples=%d, batch_size=4,
+        train=12, val=6, test=4,
+    )
+}
+from studies.cli import main
+sys.exit(main())
+"""
+
+
+class Log(Protocol):
+    events: list[str]
+    trained: list[tuple[str, Architecture]]
+    ended: list[Any]
+    fronts: list[Any]
+
+
+def _front_json(result: StudyResult) -> dict[str, object]:
+    return {k: v for k, v in result.to_json().items() if k != "storage"}
+
+
+def test_baselines_then_the_shared_preset_then_as_many_candidates_as_asked(
+    tiny: Tiny, log: Log
+) -> None:
+    config = tiny(fix={"width": "32", "encoder": "resnet18", "pruning": "none"})
+    result = search(config, log)
+    titles = [title for title, _ in log.trained]
+    assert titles[:3] == ["single-task depth", "single-task motion", "single-task segmentation"]
+    specs = problem_of(config).specs
+    for (_, architecture), spec in zip(log.trained[:3], specs, strict=True):
+        assert architecture == single_task(spec, shared(specs))
+    assert log.trained[3][1] == shared(specs)
+    assert result.counts()["complete"] == 2 == len(log.trained) - 3
+    assert set(result.baselines) == {"depth", "motion", "segmentation"}
+    assert {trial.number for trial in result.front} <= {t.number for t in result.complete}
+
+
+def test_the_same_command_with_more_trials_goes_on(tiny: Tiny, log: Log) -> None:
+    first = search(tiny(trials=1))
+    second = search(tiny(trials=3), log)
+    assert second.study == first.study
+    assert second.complete[0] == first.complete[0]
+    assert len(second.complete) == 3
+    assert all(title.startswith("trial ") for title, _ in log.trained)
+    assert second.baselines == first.baselines
+
+
+def test_a_study_that_has_its_trials_trains_nothing(tiny: Tiny, log: Log) -> None:
+    first = search(tiny(trials=1))
+    assert search(tiny(trials=1), log).to_json() == first.to_json()
+    assert log.trained == []
+
+
+def test_one_seed_gives_one_result_also_when_it_was_stopped_between(
+    tiny: Tiny, tmp_path: Path
+) -> None:
+    def into(name: str, trials: int) -> SearchConfig:
+        return tiny(trials=trials, storage=f"sqlite:///{tmp_path}/{name}.db")
+
+    whole = search(into("whole", 3))
+    again = search(into("again", 3))
+    search(into("stopped", 2))
+    stopped = search(into("stopped", 3))
+    assert json.dumps(_front_json(again)) == json.dumps(_front_json(whole))
+    assert json.dumps(_front_json(stopped)) == json.dumps(_front_json(whole))
+
+
+def test_another_seed_is_another_study(tiny: Tiny) -> None:
+    assert problem_of(tiny(seed=1)).name != problem_of(tiny(seed=0)).name
+
+
+def test_no_network_is_trained_twice_and_a_small_space_ends(tiny: Tiny, log: Log) -> None:
+    narrow = {
+        "encoder": "resnet10",
+        "width": "16",
+        "decoder": "fcn8",
+        "sharing": "shared",
+        "links": "none",
+        "augmentation": "none",
+        "pruning": "none",
+        "fusion": "concat",
+        "weighting": "geometric,sum",
+    }
+    space = problem_of(tiny(fix=narrow)).space
+    result = search(tiny(fix=narrow, trials=5), log)
+    networks = [architecture for title, architecture in log.trained if title.startswith("trial")]
+    assert len(networks) == len(set(networks)) == len(result.complete) == space.size() == 2
+    assert any("no further network" in event for event in log.events)
+
+
+def test_what_is_over_the_budget_is_refused_and_never_trained(tiny: Tiny, log: Log) -> None:
+    budget = Budget.parse(["5gmacs"])
+    config = tiny(budget=budget)
+    space = problem_of(config).space
+    dear = shared(problem_of(config).specs)
+    dear = space.nearest(dear)
+    over = Budget.parse([f"{(cost_of(dear).macs - 1) / 1e6}mmacs"])
+    result = search(tiny(budget=over), log)
+    networks = [architecture for title, architecture in log.trained if title.startswith("trial")]
+    assert dear not in networks
+    assert all(over.allows(cost_of(network)) for network in networks)
+    refused = [trial for trial in result.trials if trial.status == "refused"]
+    assert dear in [trial.architecture for trial in refused]
+    assert "over" in refused[0].reason
+    assert result.counts() == {
+        "complete": 2,
+        "stopped_early": 0,
+        "refused": len(refused),
+        "failed": 0,
+    }
+
+
+def test_nothing_within_the_budget_names_the_cheapest_cost(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"the cheapest that was found costs [\d.]+ GMAC"):
+        search(tiny(budget=Budget.parse(["1mmacs"])))
+    assert not (tmp_path / "study.db").exists()
+
+
+def test_a_candidate_that_diverges_fails_alone(
+    tiny: Tiny, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = Training.losses
+    doomed: list[Training] = []
+
+    def diverging(training: Training, batch: Any) -> Any:
+        is_candidate = len(training.data.tasks) == 3
+        if is_candidate and (not doomed or training is doomed[0]):
+            doomed[:] = [training]
+            return {name: loss * float("nan") for name, loss in losses(training, batch).items()}
+        return losses(training, batch)
+
+    monkeypatch.setattr(Training, "losses", diverging)
+    result = search(tiny(), log)
+    assert [trial.status for trial in result.trials[:2]] == ["failed", "complete"]
+    assert "nan" in result.trials[0].reason
+    assert result.counts()["failed"] == 1
+    assert result.counts()["complete"] == 2
+    assert [record.status for record in log.ended].count("failed") == 1
+
+
+def test_networks_given_by_the_user_come_early_also_when_a_study_goes_on(
+    tiny: Tiny, log: Log
+) -> None:
+    space = problem_of(tiny()).space
+    given = space.nearest(shared(space.tasks))
+    one, two = (space.fix({"sharing": word}).nearest(given) for word in ("independent", "2"))
+    search(tiny(trials=2, enqueue=(one,)))
+    result = search(tiny(trials=4, enqueue=(one, two)), log)
+    trained = [trial.architecture for trial in result.complete]
+    assert trained[1] == one
+    assert two in trained[2:4]
+
+
+def test_a_network_of_another_space_cannot_be_enqueued(tiny: Tiny) -> None:
+    with pytest.raises(ValueError, match="outside of this space"):
+        search(tiny(enqueue=(shared(problem_of(tiny()).specs),)))
+
+
+def test_the_time_limit_starts_no_further_candidate(tiny: Tiny, log: Log) -> None:
+    result = search(tiny(trials=50, time_limit_s=0.001), log)
+    assert len(result.complete) <= 1
+    assert "the time is up" in log.events
+
+
+# --- processes that end too early ---------------------------------------------------------------
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts the command line in a process of its own; whatever still runs is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, samples: int) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", TINY_COMMAND % samples, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _wait_for(process: subprocess.Popen[str], word: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if word in line:
+            return
+    raise AssertionError(f"{word!r} was not said before the end")
+
+
+_SLOW = 100_000
+_ARGUMENTS = ("--budget", "30tops", "--fix", "encoder=resnet10", "--fix", "width=16")
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_no_trial_and_goes_on(
+    running: Callable[..., subprocess.Popen[str]], tmp_path: Path, tiny: Tiny
+) -> None:
+    storage = f"sqlite:///{tmp_path}/study.db"
+    config = tiny(trials=1)
+    before = search(config)
+    script = _KILLED.format(tests=str(Path(__file__).parent), storage=storage)
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("training trial 1")
+    process.kill()
+    process.communicate()
+    records = load_study(storage).records()
+    assert [r.status for r in records if r.number == 1] == ["running"]
+    cut_off = records[1].architecture
+    after = search(tiny(trials=2))
+    assert after.complete[0] == before.complete[0]
+    statuses = [trial.status for trial in after.trials]
+    assert "running" not in statuses
+    assert statuses[1] == "interrupted"
+    assert cut_off in [trial.architecture for trial in after.complete]
+    assert len(after.complete) == 2
+
+
+#: Goes on with the test's study, says when trial 1 trains, and then never comes to its end.
+_KILLED = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from conftest import SMALL, TINY
+from nas.budget import Budget
+from nas.data.spec import open_source
+from studies.config import SearchConfig
+from studies.observer import Observer
+from studies.search import search
+
+class Stuck(Observer):
+    def training_starts(self, title, architecture):
+        print("training", title, flush=True)
+    def training_step(self, done, total):
+        time.sleep(600)
+
+search(
+    SearchConfig(
+        sources=(open_source("synthetic", seed=0, fidelity=TINY),),
+        budget=Budget.parse(["30tops"]), fidelity=TINY, trials=2, fix=SMALL, device="cpu",
+        storage={storage!r},
+    ),
+    Stuck(),
+)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_prints_the_front_and_exits_130(
+    running: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = running(*_ARGUMENTS, "--trials", "500", "--json", samples=8)
+    _wait_for(process, "trial 1:")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    document = json.loads(out)
+    assert document["trials"]["complete"] >= 2
+    assert document["front"]
+    assert "Traceback" not in err
+    statuses = [r.status for r in load_study(f"sqlite:///{tmp_path}/neurall-search.db").records()]
+    assert "running" not in statuses
