@@ -40,8 +40,10 @@ from studies.onnx_graph import graph_macs
 from studies.onnx_model import OPSET, OnnxRunner, write_onnx
 
 #: Largest difference between ONNX Runtime and torch, over the largest value of the output.
-#: Sums in another order give 1e-6 to 1e-5 in fp32; a wrong graph is off by more than a percent.
-TOLERANCE = 1e-3
+#: fp32 sums in another order give 1e-6 to 2e-5 up to ResNet-34 and, in untrained ResNet-101s that
+#: amplify it from block to block, 7e-4; torch is as far from fp64 as ONNX Runtime is. A wrong
+#: graph is off by more than a percent.
+TOLERANCE = 5e-3
 _MACS_TOLERANCE = 1e-3
 
 Progress = Callable[[str], None]
