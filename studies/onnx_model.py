@@ -1,8 +1,9 @@
 """Writes a network as an ONNX file and runs it: all that we ask of ONNX and ONNX Runtime.
 
-The TorchScript exporter is used, not the newer one: over random networks of the default space at
-1024x512 it takes 0.5–1.5 s instead of 4–9 s each, and both give the same operations once the
-graph is simplified by ``onnxscript`` (0.4 s).
+The TorchScript exporter is used, not the newer one: for the same five random networks of the
+default space at 1024x512 it took 0.5 to 5.2 s a network, median 0.8, instead of 4.0 to 8.8,
+median 4.6 (one core, torch 2.13). ``onnxscript`` then folds what it leaves behind: 418 nodes
+became 232 in 0.4 s.
 """
 
 from __future__ import annotations

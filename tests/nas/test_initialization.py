@@ -34,18 +34,6 @@ def test_the_same_part_begins_with_the_same_weights_in_another_network() -> None
     assert all(torch.equal(one[key], other[key]) for key in common)
 
 
-def test_torchs_own_generator_is_left_alone() -> None:
-    torch.manual_seed(5)
-    wanted = torch.rand(3)
-    torch.manual_seed(5)
-    state = torch.get_rng_state()
-    network = build_network(SHARED, seed=1)
-    first = network.trunk.conv1.weight.clone()
-    torch.set_rng_state(state)
-    assert torch.equal(torch.rand(3), wanted)
-    assert torch.equal(build_network(SHARED, seed=1).trunk.conv1.weight, first)
-
-
 @pytest.mark.parametrize("path", ["layer3.0.conv2", "layer4.1.conv1"])
 def test_convolutions_are_normal_with_hes_variance_of_the_fan_out(path: str) -> None:
     convolution = build_network(SHARED).trunk.get_submodule(path)
