@@ -8,7 +8,9 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
+from search_spaces.spelling import unknown
 from studies.commands.parser import COMMANDS, PROGRAM, make_parser
+from studies.errors import UsageError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Errors by name, so that none of the modules that define them is loaded to answer ``--help``.
@@ -50,8 +52,11 @@ def _run(argv: list[str]) -> int:
 
 def _with_command(argv: list[str]) -> list[str]:
     """``neurall-search --budget 30tops`` means ``neurall-search search --budget 30tops``."""
-    if argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version"):
-        return ["search", *argv]
+    first = argv[0]
+    if first.startswith("-"):
+        return argv if first in ("-h", "--help", "--version") else ["search", *argv]
+    if first not in COMMANDS:
+        raise UsageError(unknown("command", first, COMMANDS))
     return argv
 
 
@@ -60,8 +65,11 @@ def _answer(error: Exception) -> int:
     if names & _WRONG_USAGE:
         _complain(f"error: {error}")
         return WRONG_USAGE
+    if isinstance(error, OSError) and error.filename:
+        _complain(f"error: {error.filename}: {error.strerror}")
+        return FAILED
     if names & _FAILED or isinstance(error, OSError | MemoryError):
-        _complain(f"error: {error or 'out of memory'}")
+        _complain(f"error: {error or type(error).__name__}")
         return FAILED
     raise error
 

@@ -273,8 +273,8 @@ def load_study(url: str, name: str = "") -> StudyStore:
 def find_study(url: str, name: str) -> StudyStore | None:
     """A study by name, None where it was not begun yet; raises ``StudyError``."""
     with _storage_errors(url):
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+        file = _sqlite_file(url)
+        if file is not None and not file.is_file():
             return None
         storage = open_storage(url)
         names = [study.study_name for study in storage.get_all_studies()]
@@ -292,22 +292,33 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
     optuna.logging.set_verbosity(logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     with _storage_errors(url):
-        parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite":
+        if _sqlite_file(url) is None:
             return optuna.storages.get_storage(url)
-        folder = Path(parsed.database or ".").resolve().parent
-        if not folder.is_dir():
-            raise StudyError(f"storage {url}: the folder {folder} is not there, create it first")
         arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
         return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
 
 
 def artifact_folder(url: str) -> Path:
     """Where the files of a storage's trials lie: beside a SQLite file, else in this folder."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        return Path(f"{parsed.database}.artifacts")
-    return Path("neurall-search.artifacts")
+    file = _sqlite_file(url)
+    return Path("neurall-search.artifacts") if file is None else Path(f"{file}.artifacts")
+
+
+def _sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite storage, None for another kind; raises ``StudyError``."""
+    with _storage_errors(url):
+        parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if parsed.database in (None, "", ":memory:"):
+        raise StudyError(f"storage {url} names no file, write sqlite:///neurall-search.db")
+    file = Path(parsed.database or "")
+    folder = file.resolve().parent
+    if not folder.is_dir():
+        raise StudyError(f"storage {url}: the folder {folder} is not there, create it first")
+    if file.is_dir():
+        raise StudyError(f"storage {url}: {file} is a folder, name a file")
+    return file
 
 
 @contextmanager
@@ -342,9 +353,8 @@ def _explained(error: BaseException) -> str:
 
 
 def _check_exists(url: str) -> None:
-    with _storage_errors(url):
-        parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").is_file():
+    file = _sqlite_file(url)
+    if file is not None and not file.is_file():
         raise StudyError(
             f"there is no storage {url}, run neurall-search first or name another with --storage"
         )

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from nas.budget import Budget
 from nas.data.spec import open_source
 from nas.fidelity import Fidelity
 from nas.resolution import Resolution
 from search_spaces.architecture import Architecture
+from search_spaces.presets import independent
 from studies.config import SearchConfig
 from studies.observer import Observer
+from studies.problem import problem_of
 from studies.record import TrialRecord
 from studies.result import StudyResult
 from studies.search import search
@@ -43,6 +49,19 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["NEURALL_CACHE"]
     else:
         os.environ["NEURALL_CACHE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unsynchronized() -> Iterator[None]:
+    """SQLite does not wait for the disk in tests: what a killed process wrote is kept anyway."""
+
+    def relax(connection: Any, _: object) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", relax)
+    yield
+    event.remove(Engine, "connect", relax)
 
 
 @pytest.fixture
@@ -78,7 +97,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
         storage=f"sqlite:///{folder}/study.db",
         seed=3,
     )
-    return search(config)
+    space = problem_of(config).space
+    dear = space.fix({"width": "64", "sharing": "independent"}).nearest(independent(space.tasks))
+    return search(replace(config, enqueue=(dear,)))
 
 
 class Log(Observer):

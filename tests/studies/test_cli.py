@@ -1,0 +1,434 @@
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import nas.fidelity
+import studies.store
+from nas.budget import Budget
+from nas.cost import cost_of
+from search_spaces.architecture import Architecture
+from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.presets import PRESETS, preset
+from studies.cli import main
+from studies.commands.parser import COMMANDS, DEFAULT_STORAGE, SAMPLER_NAMES, make_parser
+from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig
+from studies.result import StudyResult
+from studies.samplers import SAMPLERS
+
+Out = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Commands run in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(studies.store, "_LOCK_TIMEOUT_S", 0.2)
+    return tmp_path
+
+
+@pytest.fixture
+def tiny_fidelity(tiny: Callable[..., SearchConfig], monkeypatch: pytest.MonkeyPatch) -> None:
+    """``quick`` takes seconds."""
+    monkeypatch.setattr(nas.fidelity, "FIDELITIES", {"quick": tiny().fidelity})
+
+
+def _json(command: str, capsys: Out) -> object:
+    capsys.readouterr()
+    assert main(command.split()) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+# --- without training ---------------------------------------------------------------------------
+
+
+def test_no_argument_prints_help(capsys: Out) -> None:
+    assert main([]) == 0
+    assert "neurall-search --budget 30tops" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: Out) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"neurall-search {command}" in capsys.readouterr().out
+
+
+def test_version(capsys: Out) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("neurall-search 0.")
+
+
+def test_search_is_the_default_command() -> None:
+    parser = make_parser()
+    args = parser.parse_args(["search", "--budget", "30tops"])
+    assert (args.command, args.budget, args.trials) == ("search", ["30tops"], DEFAULT_TRIALS)
+    assert args.objectives == DEFAULT_OBJECTIVES
+    assert (args.time, args.seed, args.storage) == (None, 0, DEFAULT_STORAGE)
+
+
+def test_what_the_parser_repeats_agrees_with_its_source() -> None:
+    import studies.config
+
+    assert tuple(SAMPLERS) == SAMPLER_NAMES
+    assert studies.config.DEFAULT_STORAGE == DEFAULT_STORAGE
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7200)])
+def test_times_are_read_in_three_units(text: str, seconds: float) -> None:
+    assert make_parser().parse_args(["search", "--time", text]).time == seconds
+
+
+def test_sample_is_reproducible_and_priced(capsys: Out) -> None:
+    command = "sample -n 5 --budget 30tops --seed 4 --fix encoder=resnet18 --json"
+    entries = _json(command, capsys)
+    assert isinstance(entries, list)
+    assert entries == _json(command, capsys)
+    budget = Budget.parse(["30tops"])
+    for entry in entries:
+        architecture = Architecture.from_dict(entry["architecture"])
+        cost = cost_of(architecture)
+        assert architecture.encoder.depth == "resnet18"
+        assert (entry["macs"], entry["params"]) == (cost.macs, cost.params)
+        assert sum(part["macs"] for part in entry["by_task"].values()) == cost.macs
+        assert sum(part["params"] for part in entry["by_task"].values()) == cost.params
+        assert entry["within_budget"] == budget.allows(cost)
+
+
+def test_sample_of_some_tasks(capsys: Out) -> None:
+    assert main(["sample", "-n", "2", "--tasks", "depth,segmentation"]) == 0
+    assert "2 of" in capsys.readouterr().out
+
+
+def test_presets(capsys: Out) -> None:
+    entries = _json("presets --json", capsys)
+    assert isinstance(entries, list)
+    assert [entry["name"] for entry in entries] == list(PRESETS)
+    for entry in entries:
+        assert entry["macs"] == cost_of(preset(entry["name"], DEFAULT_TASKS)).macs
+        assert entry["tasks"] == ["depth", "motion", "segmentation"]
+    assert main(["presets"]) == 0
+    assert "two-stream-three-task" in capsys.readouterr().out
+
+
+def test_cost_of_a_file_is_that_of_the_preset_in_it(here: Path, capsys: Out) -> None:
+    (here / "a.json").write_text(preset("shared", DEFAULT_TASKS).to_json())
+    of_file = _json("cost a.json --budget 5tops --resolution 512x256 --json", capsys)
+    assert of_file == _json("cost shared --budget 5tops --resolution 512x256 --json", capsys)
+    assert main(["cost", "shared", "--budget", "5gmacs"]) == 0
+    assert "over the budget" in capsys.readouterr().out
+
+
+def test_show_draws_a_preset(capsys: Out) -> None:
+    assert main(["show", "shared"]) == 0
+    out = capsys.readouterr().out
+    assert "segmentation" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_data_list(capsys: Out) -> None:
+    entries = _json("data list --json", capsys)
+    assert isinstance(entries, list)
+    assert "synthetic" in [entry["name"] for entry in entries]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["--help"], 0), (["--budget", "30topps"], 2), (["show", "sharde"], 2)]
+)
+def test_help_and_wrong_usage_answer_without_loading_torch(arguments: list[str], code: int) -> None:
+    script = (
+        "import sys; from studies.cli import main; code = main(sys.argv[1:]);"
+        "assert not {'torch', 'optuna', 'rich'} & set(sys.modules); sys.exit(code)"
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True)
+    assert (done.returncode, b"Traceback" in done.stderr) == (code, False), done.stderr
+    assert time.monotonic() - start < 5  # 0.1 s where nobody else uses the machine
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    command = f"{sys.executable} -m studies.cli sample -n 300 --json | head -n 1"
+    root = Path(studies.store.__file__).parents[1]
+    done = subprocess.run(command, shell=True, cwd=root, capture_output=True, text=True)
+    assert done.stdout.strip() == "["
+    assert done.stderr == ""
+
+
+# --- with training ------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_from_a_search_to_an_export(here: Path, capsys: Out) -> None:
+    search = (
+        "--budget 30tops --trials 2 --device cpu --json "
+        "--fix encoder=resnet10 --fix width=16 --fix pruning=none"
+    )
+    document = _json(search, capsys)
+    assert isinstance(document, dict)
+    assert list(document) == [
+        "study",
+        "storage",
+        "objectives",
+        "budget",
+        "trials",
+        "baselines",
+        "front",
+    ]
+    assert document["trials"]["complete"] == 2
+    assert document["budget"]["macs_per_frame"] == 37_500_000_000
+    assert document == _json("front --json", capsys)
+    assert document == _json(search, capsys)
+    trial = document["front"][0]["trial"]
+    assert main(["front"]) == 0
+    assert (
+        f"neurall-search export {trial} --out trial-{trial}"
+        in capsys.readouterr().out.replace("\n", " ")
+        or trial != document["front"][-1]["trial"]
+    )
+    shown = _json(f"show {trial} --json", capsys)
+    assert isinstance(shown, dict)
+    assert shown["macs"] == document["front"][0]["macs"]
+    assert main(f"export {trial} --out out --resolution 128x64".split()) == 0
+    assert {p.name for p in (here / "out").iterdir()} == {
+        "architecture.json",
+        "weights.safetensors",
+        "model.onnx",
+        "README.md",
+    }
+    exported = Architecture.from_json((here / "out" / "architecture.json").read_text())
+    assert exported.to_dict() == document["front"][0]["architecture"]
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_dry_run_says_what_would_run_and_writes_nothing(here: Path, capsys: Out) -> None:
+    document = _json("--budget 30tops --dry-run --json --trials 7", capsys)
+    assert isinstance(document, dict)
+    assert 0.3 < document["share_within_budget"] < 1
+    assert document["macs"]["min"] < 37.5e9 < document["macs"]["max"]
+    assert (document["trials"], document["trained"]) == (7, 0)
+    assert document["samples_per_candidate"] == 8
+    assert document["minutes"] > 0
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_train_one_network_beside_the_best_constant(here: Path, capsys: Out) -> None:
+    (here / "a.json").write_text(preset("shared", DEFAULT_TASKS[:1]).to_json())
+    document = _json("train a.json --device cpu --json", capsys)
+    assert isinstance(document, dict)
+    assert set(document["metrics"]) == set(document["constants"]) == {"segmentation"}
+    assert main(["train", "a.json", "--device", "cpu"]) == 0
+    assert "best constant" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_data_preview_and_prepare(here: Path, capsys: Out) -> None:
+    assert main(["data", "preview", "synthetic", "--out", "p.png"]) == 0
+    assert (here / "p.png").read_bytes().startswith(b"\x89PNG")
+    assert main(["data", "prepare", "synthetic"]) == 0
+    assert "12 train, 6 val, 4 test" in capsys.readouterr().out
+
+
+# --- what users get wrong -----------------------------------------------------------------------
+
+_WRONG_USAGE = {
+    "unknown command": "serch",
+    "unknown option": "--bugdet 30tops",
+    "abbreviated option": "search --bud 30tops",
+    "unit typo": "--budget 30topps",
+    "no unit": "--budget 30",
+    "no number": "--budget tops",
+    "decimal comma": "--budget 1,5tops",
+    "budget of nothing": "--budget 0tops",
+    "negative budget": "--budget=-30tops",
+    "nan budget": "--budget nantops",
+    "absurd budget": "--budget 1e30tops",
+    "second budget wrong": "--budget 30tops --budget 5foo",
+    "fps 0": "--budget 30tops --fps 0",
+    "fps a word": "--budget 30tops --fps fast",
+    "utilization 2": "--budget 30tops --utilization 2",
+    "no cameras": "--budget 30tops --cameras 0",
+    "bad resolution": "--budget 30tops --resolution 1024",
+    "tiny resolution": "cost shared --resolution 3x3",
+    "trials 0": "--trials 0",
+    "trials half": "--trials 2.5",
+    "seed -1": "--seed -1",
+    "time without unit": "--time 15",
+    "time of nothing": "--time 0m",
+    "unknown task": "--tasks depth,motino",
+    "task twice": "--tasks depth,depth",
+    "unknown task of sample": "sample --tasks depth,flow",
+    "unknown preset": "show sharde",
+    "unknown preset to enqueue": "--enqueue sharde",
+    "unknown axis": "--fix enkoder=resnet18",
+    "unknown value of an axis": "--fix encoder=resnet81",
+    "fix without value": "--fix encoder",
+    "axis twice": "--fix width=32 --fix width=48",
+    "unknown objective": "--objectives delta_m,flops",
+    "objective twice": "--objectives macs,macs",
+    "unknown sampler": "--sampler gp",
+    "unknown device": "--device tpu",
+    "unknown fidelity": "--fidelity fast",
+    "plot of another kind": "front --plot front.pdf",
+    "preview of another kind": "data preview synthetic --out p.jpg",
+    "export to nowhere": "export shared",
+    "sample of none": "sample -n 0",
+    "port out of range": "dashboard --port 70000",
+    "broken JSON": "cost broken.json",
+    "JSON of something else": "cost other.json",
+    "binary architecture": "cost binary.json",
+}
+_FAILED = {
+    "unknown data": "--data cityscapes:x",
+    "path that is not there": "--data camvid:nowhere",
+    "data without its path": "--data camvid",
+    "path for what has none": "--data synthetic:x",
+    "file where a folder should be": "--data camvid:text.db",
+    "folder where a file should be": "--data manifest:folder",
+    "broken manifest": "--data manifest:text.db",
+    "data twice": "--data synthetic --data synthetic",
+    "architecture that is not there": "cost nothing.json",
+    "folder as an architecture": "cost folder",
+    "storage that is not there": "front",
+    "storage of the dashboard not there": "dashboard --storage sqlite:///none.db",
+    "no URL": "--storage neurall.db",
+    "unknown database": "--storage foo:///x.db",
+    "storage in a missing folder": "--storage sqlite:///missing/study.db",
+    "text as a database": "--storage sqlite:///text.db",
+    "text as a database to read": "front --storage sqlite:///text.db",
+    "folder as a database": "--storage sqlite:///folder",
+    "empty database": "front --storage sqlite:///empty.db",
+    "nothing within the budget": "--budget 1mmacs",
+    "export into a folder with files": "export shared --out full --resolution 64x64",
+    "export over a file": "export shared --out text.db --resolution 64x64",
+    "preview into a missing folder": "data preview synthetic --out missing/p.png",
+    "cuda where there is none": "--device cuda",
+}
+
+
+@pytest.fixture
+def rubble(here: Path) -> None:
+    """Files that are not what they are given for."""
+    (here / "text.db").write_text("this is no database\n" * 100)
+    (here / "empty.db").touch()
+    (here / "folder").mkdir()
+    (here / "full").mkdir()
+    (here / "full" / "thesis.txt").write_text("precious")
+    (here / "broken.json").write_text('{"tasks": [')
+    (here / "other.json").write_text('{"colour": "red"}')
+    (here / "binary.json").write_bytes(bytes(range(128, 256)))
+
+
+def _complaint(code: int, capsys: Out) -> str:
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in err
+    complaints = [line for line in err.splitlines() if line.startswith("neurall-search: error: ")]
+    assert len(complaints) == 1
+    assert err.splitlines()[-1] == complaints[0]
+    return complaints[0]
+
+
+@pytest.mark.usefixtures("rubble", "tiny_fidelity")
+@pytest.mark.parametrize("command", _WRONG_USAGE.values(), ids=_WRONG_USAGE)
+def test_wrong_usage_is_told_in_one_line(command: str, capsys: Out) -> None:
+    code = main(command.split())
+    complaint = _complaint(code, capsys)
+    assert code == 2, complaint
+
+
+@pytest.mark.usefixtures("rubble", "tiny_fidelity")
+@pytest.mark.parametrize("command", _FAILED.values(), ids=_FAILED)
+def test_what_fails_is_told_in_one_line(command: str, here: Path, capsys: Out) -> None:
+    code = main(command.split())
+    complaint = _complaint(code, capsys)
+    assert code in (1, 2), complaint
+    assert (here / "full" / "thesis.txt").read_text() == "precious"
+    assert (here / "text.db").read_text().startswith("this is no database")
+
+
+@pytest.fixture
+def study(finished: StudyResult) -> str:
+    """Options that name a finished study."""
+    return f"--storage {finished.storage}"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("show 999", "has no trial 999, there are 0 to"),
+        ("export 999 --out out", "has no trial 999"),
+        ("front --study other", "no study 'other'"),
+        ("front --plot missing/front.html", "cannot be written"),
+        ("front --plot missing/front.png", "cannot be written"),
+    ],
+)
+def test_what_a_study_does_not_have(command: str, words: str, study: str, capsys: Out) -> None:
+    assert main(f"{command} {study}".split()) == 1
+    err = capsys.readouterr().err
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_refused_trial_cannot_be_exported(finished: StudyResult, capsys: Out) -> None:
+    refused = next(trial for trial in finished.trials if trial.status == "refused")
+    command = f"export {refused.number} --out out --storage {finished.storage}"
+    assert main(command.split()) == 1
+    assert "has no trained network, it is refused" in capsys.readouterr().err
+    assert main(f"show {refused.number} --storage {finished.storage}".split()) == 0
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_a_study_of_that_name_with_other_settings_is_left_alone(
+    finished: StudyResult, capsys: Out
+) -> None:
+    command = f"--budget 31tops --storage {finished.storage} --study {finished.study}"
+    assert main(command.split()) == 1
+    assert "was made with another" in capsys.readouterr().err
+
+
+@pytest.fixture
+def locked(here: Path) -> Iterator[str]:
+    """A database that another program keeps to itself."""
+    connection = sqlite3.connect(here / "locked.db")
+    connection.execute("BEGIN EXCLUSIVE")
+    yield "sqlite:///locked.db"
+    connection.close()
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+@pytest.mark.parametrize("command", ["search", "front", "show 0", "dashboard"])
+def test_a_locked_database(command: str, locked: str, capsys: Out) -> None:
+    assert main([*command.split(), "--storage", locked]) == 1
+    assert "locked by another program" in _complaint(1, capsys)
+
+
+def test_a_port_that_is_taken(finished: StudyResult, capsys: Out) -> None:
+    with socket.socket() as taken:
+        taken.bind(("localhost", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["dashboard", "--port", str(port), "--storage", finished.storage]) == 1
+    assert f"port {port} is taken" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_anything_was_found(monkeypatch: pytest.MonkeyPatch, capsys: Out) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("studies.commands.presets.run", interrupted)
+    assert main(["presets"]) == 130
+    assert capsys.readouterr().err == "neurall-search: interrupted\n"
+
+
+def test_an_own_mistake_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("studies.commands.presets.run", lambda _: {}["no such key"])
+    with pytest.raises(KeyError):
+        main(["presets"])
