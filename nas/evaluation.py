@@ -30,7 +30,7 @@ def evaluate(network: Network, sets: Sequence[CachedFrames], tasks: Mapping[str,
         for start in range(0, len(cached), _BATCH):
             indices = range(start, min(start + _BATCH, len(cached)))
             raw, labels = gather(cached, indices, wanted, network.streams)
-            outputs = network(normalize(raw.to(device).float() / 255))
+            outputs = network(normalize(raw.to(device)))
             for name, label in labels.items():
                 evaluators[name].update(outputs[name], label.to(device))
     network.train(training)

@@ -28,7 +28,7 @@ class TrainingError(RuntimeError):
 class Recipe:
     """AdamW (arXiv 1711.05101) on a one-cycle schedule (Smith, arXiv 1803.09820)."""
 
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     warmup: float = 0.2
     largest_gradient: float = 5.0

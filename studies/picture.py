@@ -40,7 +40,7 @@ def _row(
 ) -> NDArray[np.uint8]:
     raw, labels = gather(cached, [index], tasks, network.streams)
     device = next(network.parameters()).device
-    outputs = network(normalize(raw.to(device).float() / 255))
+    outputs = network(normalize(raw.to(device)))
     tiles = [raw[0, 0].permute(1, 2, 0).numpy()]
     for name, output in outputs.items():
         label = labels.get(name)

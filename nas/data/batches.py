@@ -90,9 +90,9 @@ class TrainingData:
         plan = self.plans[step]
         generator = np.random.default_rng(plan.seed)
         raw, labels = gather(self.sets[plan.source], plan.frames, self.tasks, self.streams)
-        frames, labels = _zoomed(raw.float() / 255, labels, self.tasks, generator)
+        frames, labels = _zoomed(raw.float(), labels, self.tasks, generator)
         frames, labels = _flipped(frames, labels, self.tasks, generator)
-        return Batch(frames=normalize(_recoloured(frames, generator)), labels=labels)
+        return Batch(frames=_recoloured(frames, generator), labels=labels)
 
 
 def gather(
@@ -115,10 +115,10 @@ def gather(
 
 
 def normalize(frames: Tensor) -> Tensor:
-    """RGB in 0..1, channels at dimension -3, to what networks read."""
+    """Raw RGB in 0..255, channels at dimension -3, to what networks read."""
     mean = torch.tensor(IMAGE_MEAN, device=frames.device).view(3, 1, 1)
     std = torch.tensor(IMAGE_STD, device=frames.device).view(3, 1, 1)
-    return (frames - mean) / std
+    return (frames.float() / 255 - mean) / std
 
 
 # --- which frames a step sees -------------------------------------------------------------------
@@ -175,23 +175,32 @@ def _flipped(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Half of the samples are mirrored."""
     mirror = torch.from_numpy(rng.random(len(frames)) < 0.5)
-
-    def where(flipped: Tensor, as_it_was: Tensor) -> Tensor:
-        return torch.where(mirror.view(-1, *[1] * (as_it_was.ndim - 1)), flipped, as_it_was)
-
-    return where(frames.flip(-1), frames), {
-        name: where(tasks[name].flip_label(label), label) for name, label in labels.items()
-    }
+    frames[mirror] = frames[mirror].flip(-1)
+    for name, label in labels.items():
+        label[mirror] = tasks[name].flip_label(label[mirror])
+    return frames, labels
 
 
 def _recoloured(frames: Tensor, rng: np.random.Generator) -> Tensor:
-    """Brightness, contrast and saturation change by up to a quarter, alike in both frames."""
+    """Normalised frames whose brightness, contrast and saturation changed by up to a quarter.
 
-    def gains() -> Tensor:
-        values = rng.uniform(1 - _COLOUR_RANGE, 1 + _COLOUR_RANGE, len(frames))
-        return torch.from_numpy(values).float().view(-1, 1, 1, 1, 1)
-
-    grey = frames.mean(-3, keepdim=True)
-    frames = grey + (frames - grey) * gains()
-    mean = frames.mean((-4, -3, -2, -1), keepdim=True)
-    return ((mean + (frames - mean) * gains()) * gains()).clamp(0, 1)
+    Alike in all frames of a sample. With grey g(x) = mean of RGB and m = mean of a sample:
+    y = b · (m + c · (g + s · (x − g) − m)), an affine map of colours, so one product a pixel.
+    """
+    samples, streams, _, height, width = frames.shape
+    brightness, contrast, saturation = (
+        torch.from_numpy(rng.uniform(1 - _COLOUR_RANGE, 1 + _COLOUR_RANGE, samples)).float()
+        for _ in range(3)
+    )
+    grey = torch.full((3, 3), 1 / 3)
+    colour = grey + saturation.view(-1, 1, 1) * (torch.eye(3) - grey)
+    std = torch.tensor(IMAGE_STD).view(1, 3, 1)
+    matrix = (brightness * contrast / 255).view(-1, 1, 1) * colour / std
+    middle = frames.mean((1, 2, 3, 4)) / 255
+    offset = (brightness * (1 - contrast) * middle).view(-1, 1, 1)
+    offset = (offset - torch.tensor(IMAGE_MEAN).view(1, 3, 1)) / std
+    pixels = frames.reshape(samples * streams, 3, height * width)
+    moved = torch.baddbmm(
+        offset.repeat_interleave(streams, 0), matrix.repeat_interleave(streams, 0), pixels
+    )
+    return moved.view(frames.shape)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
-import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
@@ -80,16 +79,16 @@ class Segmentation(Task):
 
     def loss(self, output: Tensor, label: Tensor, statistics: LabelStatistics) -> Tensor:
         """Cross-entropy in nats, the weighted mean over labelled pixels."""
-        weights = statistics.class_weights
         target = label.long()
-        total = F.cross_entropy(
+        if not (target != IGNORE).any():
+            return output.float().sum() * 0.0
+        weights = statistics.class_weights
+        return F.cross_entropy(
             output.float(),
             target,
             weight=None if weights is None else weights.to(output.device),
             ignore_index=IGNORE,
-            reduction="sum",
         )
-        return total / _labelled_weight(target, weights).clamp(min=1e-6)
 
     def evaluator(self) -> Evaluator:
         """A fresh ``SegmentationEvaluator``."""
@@ -126,13 +125,3 @@ class SegmentationEvaluator:
             "pixel_accuracy": self._matrix.accuracy(),
             **single,
         }
-
-
-def _labelled_weight(target: Tensor, weights: Tensor | None) -> Tensor:
-    """Sum of the class weights of all labelled pixels, a scalar."""
-    labelled = target != IGNORE
-    if weights is None:
-        return labelled.sum().float()
-    table = torch.zeros(IGNORE + 1, device=target.device)
-    table[: len(weights)] = weights.to(target.device)
-    return table[target].sum()
