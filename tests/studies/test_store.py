@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import studies.store
+from nas.tasks.kinds import make_task
+from search_spaces.architecture import Architecture
+from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.presets import shared
+from search_spaces.space import SearchSpace
+from studies.errors import StudyError
+from studies.objectives import objectives_named
+from studies.record import Baseline, TrialRecord
+from studies.result import StudyResult
+from studies.store import (
+    StudyStore,
+    artifact_folder,
+    create_study,
+    existing_storage,
+    find_study,
+    load_study,
+)
+
+_SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
+_TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
+_OBJECTIVES = objectives_named(["delta_m", "macs"], _TASKS)
+_SETTINGS = {"identity": {"seed": 0}}
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/study.db"
+
+
+@pytest.fixture
+def store(url: str) -> StudyStore:
+    return create_study(url, "one", _OBJECTIVES, _SETTINGS)
+
+
+def _complete(store: StudyStore, tmp_path: Path) -> TrialRecord:
+    number, architecture = store.ask(_SPACE, "random", 0)
+    file = tmp_path / "weights"
+    file.write_bytes(b"some weights")
+    record = TrialRecord(
+        number=number,
+        status="complete",
+        architecture=architecture,
+        values=(1.25, 5.0),
+        metrics={"depth": {"delta_1_25": 1 / 3}},
+        delta_m=1.25,
+        macs=5,
+        weights=store.upload(number, file),
+    )
+    store.complete(record, {"30 tops": -0.5}, [file], "a note")
+    return record
+
+
+def test_a_trained_trial_is_read_back_in_another_process_as_it_was(
+    store: StudyStore, url: str, tmp_path: Path
+) -> None:
+    record = _complete(store, tmp_path)
+    other = load_study(url, "one")
+    assert other.record(0) == record
+    assert other.weights(record) == b"some weights"
+    assert other.settings()["identity"] == {"seed": 0}
+
+
+def test_a_trial_that_is_not_there(store: StudyStore) -> None:
+    with pytest.raises(StudyError, match="no trial 0, there are none yet"):
+        store.record(0)
+
+
+def test_refused_and_failed_trials_keep_their_reason(store: StudyStore) -> None:
+    for status in ("refused", "repeated"):
+        number, _ = store.ask(_SPACE, "random", 1)
+        store.refuse(number, status, f"why {status}", {"30 tops": 0.5})  # type: ignore[arg-type]
+    number, architecture = store.ask(_SPACE, "random", 2)
+    store.fail(number, "failed", "diverged")
+    records = store.records()
+    assert [(r.status, r.reason) for r in records] == [
+        ("refused", "why refused"),
+        ("repeated", "why repeated"),
+        ("failed", "diverged"),
+    ]
+    assert records[2].architecture == architecture
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
+def test_what_is_queued_is_asked_first(store: StudyStore, sampler: str) -> None:
+    rng = random.Random(5)
+    queued = [shared(DEFAULT_TASKS), *(_SPACE.sample(rng) for _ in range(3))]
+    for architecture in queued:
+        store.enqueue(_SPACE, architecture)
+    assert [store.ask(_SPACE, sampler, 0)[1] for _ in queued] == queued
+
+
+def test_the_same_seed_proposes_the_same(url: str, tmp_path: Path) -> None:
+    def asked(name: str) -> list[Architecture]:
+        store = create_study(url, name, _OBJECTIVES, _SETTINGS)
+        return [store.ask(_SPACE, "tpe", seed)[1] for seed in range(3)]
+
+    assert asked("a") == asked("b")
+
+
+def test_what_this_machine_left_running_is_queued_again(
+    store: StudyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number, architecture = store.ask(_SPACE, "random", 3)
+    monkeypatch.setattr(studies.store, "_is_alive", lambda pid: False)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert store.requeue_stale() == [number]
+    assert store.record(number).status == "interrupted"
+    assert store.ask(_SPACE, "random", 4)[1] == architecture
+    assert store.record(0).reason
+
+
+def test_what_another_process_still_trains_is_left_alone(
+    store: StudyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.ask(_SPACE, "random", 3)
+    monkeypatch.setattr(studies.store, "_is_alive", lambda pid: True)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert store.requeue_stale() == []
+    assert store.record(0).status == "running"
+
+
+def test_baselines_and_constants_are_kept(store: StudyStore, url: str) -> None:
+    baseline = Baseline(
+        task="depth", architecture=shared(DEFAULT_TASKS[1:2]), metrics={"delta_1_25": 0.5}, macs=3
+    )
+    store.add_baseline(baseline)
+    store.set_constants({"depth": {"delta_1_25": 0.25}})
+    other = load_study(url)
+    assert other.baselines() == {"depth": baseline}
+    assert other.constants() == {"depth": {"delta_1_25": 0.25}}
+
+
+def test_a_study_is_opened_again_only_with_its_own_settings(store: StudyStore, url: str) -> None:
+    assert create_study(url, "one", _OBJECTIVES, _SETTINGS).name == "one"
+    with pytest.raises(StudyError, match="made with another seed"):
+        create_study(url, "one", _OBJECTIVES, {"identity": {"seed": 1}})
+
+
+def test_the_study_last_written_is_opened(url: str, tmp_path: Path) -> None:
+    _complete(create_study(url, "old", _OBJECTIVES, _SETTINGS), tmp_path)
+    _complete(create_study(url, "new", _OBJECTIVES, _SETTINGS), tmp_path)
+    assert load_study(url).name == "new"
+    _complete(load_study(url, "old"), tmp_path)
+    assert load_study(url).name == "old"
+    with pytest.raises(StudyError, match=r"no study 'other' in .*, there are: old, new"):
+        load_study(url, "other")
+
+
+def test_a_study_that_was_not_begun_is_not_found_and_nothing_is_written(
+    url: str, tmp_path: Path, finished: StudyResult
+) -> None:
+    assert find_study(url, "one") is None
+    assert list(tmp_path.iterdir()) == []
+    assert find_study(finished.storage, "one") is None
+    found = find_study(finished.storage, finished.study)
+    assert found is not None
+    assert found.name == finished.study
+
+
+def test_weights_that_are_gone(store: StudyStore, url: str, tmp_path: Path) -> None:
+    record = _complete(store, tmp_path)
+    (artifact_folder(url) / record.weights).unlink()
+    with pytest.raises(StudyError, match="weights of trial 0 are not in"):
+        store.weights(record)
+
+
+def test_a_locked_database(store: StudyStore, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies.store, "_LOCK_TIMEOUT_S", 0.1)
+    waiting = load_study(url)
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+    connection.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(StudyError, match="locked by another program"):
+            waiting.ask(_SPACE, "random", 0)
+    finally:
+        connection.close()
+    assert waiting.ask(_SPACE, "random", 0)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("study", "is no URL"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///missing/study.db", "create it first"),
+        ("sqlite:///.", "is a folder"),
+    ],
+)
+def test_storages_that_cannot_be(
+    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match=words):
+        create_study(name, "one", _OBJECTIVES, _SETTINGS)
+    with pytest.raises(StudyError, match=words):
+        existing_storage(name)
