@@ -162,8 +162,8 @@ def _zoomed(
         return frames, labels
     window = frames[..., top : top + rows, left : left + columns].flatten(0, 1)
     enlarged = F.interpolate(window, (height, width), mode="bilinear", align_corners=False)
-    y = top + torch.arange(height) * rows // height
-    x = left + torch.arange(width) * columns // width
+    y = top + (2 * torch.arange(height) + 1) * rows // (2 * height)
+    x = left + (2 * torch.arange(width) + 1) * columns // (2 * width)
     return enlarged.view(frames.shape), {
         name: tasks[name].zoom_label(label[:, y][:, :, x], height / rows)
         for name, label in labels.items()
