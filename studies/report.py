@@ -21,10 +21,16 @@ from studies.result import StudyResult
 PAGE_WIDTH = 100
 
 
-def print_report(result: StudyResult, console: Console | None = None) -> None:
-    """Print what a study found; legible at 100 columns."""
+def print_report(
+    result: StudyResult, console: Console | None = None, *, named: bool = False
+) -> None:
+    """Print what a study found; legible at 100 columns.
+
+    ``named``: it is not the study last written, so the next commands must name it.
+    """
     console = console or page()
-    console.print(Text(f"study {result.study}\nin {result.storage}: {_counted(result)}"))
+    console.print(Text(f"study {result.study}\nin {result.storage}"), soft_wrap=True)
+    console.print(Text(_counted(result)))
     if result.baselines:
         console.print(baseline_table(result))
     if not result.front:
@@ -34,7 +40,7 @@ def print_report(result: StudyResult, console: Console | None = None) -> None:
     for sentence in (verdict(result), *warnings(result)):
         console.print(Text(sentence))
     console.print(Text("next:"))
-    for command in next_commands(result):
+    for command in next_commands(result, named=named):
         console.print(Text(f"  {command}", no_wrap=True), soft_wrap=True)
 
 
@@ -124,11 +130,11 @@ def warnings(result: StudyResult) -> list[str]:
     return lines
 
 
-def next_commands(result: StudyResult) -> list[str]:
-    """What one would type next, with the study named where it is not the default one."""
+def next_commands(result: StudyResult, *, named: bool = False) -> list[str]:
+    """What one would type next; storage and study are told where they are not the default."""
     best = best_of(result).number
     storage = "" if result.storage == DEFAULT_STORAGE else f" --storage {quote(result.storage)}"
-    where = f"{storage} --study {quote(result.study)}" if storage else ""
+    where = storage + (f" --study {quote(result.study)}" if named else "")
     return [
         f"{PROGRAM} show {best}{where}",
         f"{PROGRAM} export {best} --out trial-{best}{where}",

@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result.to_json(), indent=2))
     else:
-        print_report(result)
+        print_report(result, named=bool(args.study))
     if args.plot:
         from studies.plot import plot_front
 

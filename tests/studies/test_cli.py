@@ -187,11 +187,7 @@ def test_from_a_search_to_an_export(here: Path, capsys: Out) -> None:
     assert document == _json(search, capsys)
     trial = document["front"][0]["trial"]
     assert main(["front"]) == 0
-    assert (
-        f"neurall-search export {trial} --out trial-{trial}"
-        in capsys.readouterr().out.replace("\n", " ")
-        or trial != document["front"][-1]["trial"]
-    )
+    assert "neurall-search export" in capsys.readouterr().out
     shown = _json(f"show {trial} --json", capsys)
     assert isinstance(shown, dict)
     assert shown["macs"] == document["front"][0]["macs"]

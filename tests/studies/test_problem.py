@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from nas.budget import Budget
+from nas.data.source import DataError
+from nas.data.spec import open_source
+from nas.fidelity import FIDELITIES
+from search_spaces.presets import shared, single_task
+from search_spaces.task_spec import ArchitectureError
+from studies.config import SearchConfig
+from studies.errors import UsageError
+from studies.problem import problem_of
+
+Tiny = Callable[..., SearchConfig]
+
+
+def test_tasks_are_all_that_the_data_labels_or_those_asked_for(tiny: Tiny) -> None:
+    assert list(problem_of(tiny()).tasks) == ["depth", "motion", "segmentation"]
+    some = problem_of(tiny(tasks=("segmentation", "depth")))
+    assert list(some.tasks) == ["depth", "segmentation"]
+    assert some.reference.streams == 1
+    with pytest.raises(UsageError, match="did you mean depth"):
+        problem_of(tiny(tasks=("dept",)))
+    with pytest.raises(UsageError, match="each task once"):
+        problem_of(tiny(tasks=("depth", "depth")))
+
+
+def test_baselines_keep_the_reference_encoder_in_a_narrowed_space(tiny: Tiny) -> None:
+    problem = problem_of(tiny(fix={"encoder": "resnet10", "width": "16"}))
+    assert problem.reference.encoder.depth == "resnet10"
+    for spec in problem.specs:
+        assert problem.baseline(spec.name) == single_task(spec, shared(problem.specs))
+
+
+def test_baselines_read_as_many_frames_as_the_candidates(tiny: Tiny) -> None:
+    problem = problem_of(tiny(fix={"streams": "1"}))
+    assert {problem.baseline(name).streams for name in problem.tasks} == {1}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 1},
+        {"tasks": ("depth", "motion")},
+        {"budget": Budget.parse(["20tops"])},
+        {"objectives": ("delta_m", "params")},
+        {"sampler": "random"},
+        {"fix": {"encoder": "resnet18"}},
+        {"fidelity": replace(FIDELITIES["quick"], samples=9)},
+        {"sources": (open_source("synthetic", seed=5),)},
+    ],
+)
+def test_what_makes_trials_incomparable_makes_another_study(
+    tiny: Tiny, change: dict[str, object]
+) -> None:
+    assert problem_of(tiny(**change)).name != problem_of(tiny()).name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"trials": 99}, {"time_limit_s": 5.0}, {"device": "auto"}, {"storage": "sqlite:///x"}],
+)
+def test_what_changes_no_trial_goes_on_with_the_study(
+    tiny: Tiny, change: dict[str, object]
+) -> None:
+    assert problem_of(tiny(**change)).name == problem_of(tiny()).name
+
+
+def test_a_study_may_have_a_name(tiny: Tiny) -> None:
+    assert problem_of(tiny(study="mine")).name == "mine"
+
+
+@pytest.mark.parametrize("change", [{"trials": 0}, {"seed": -1}, {"time_limit_s": 0.0}])
+def test_numbers_that_make_no_sense(tiny: Tiny, change: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="use"):
+        tiny(**change)
+
+
+def test_no_data_and_unknown_axes(tiny: Tiny) -> None:
+    with pytest.raises(DataError, match="no data is given"):
+        problem_of(tiny(sources=()))
+    with pytest.raises(ArchitectureError, match="did you mean width"):
+        problem_of(tiny(fix={"widht": "32"}))
