@@ -36,25 +36,14 @@ def print_export(report: ExportReport) -> None:
 
 
 def _export_trial(args: argparse.Namespace) -> ExportReport:
-    from nas.tasks.kinds import make_task
-    from studies.export import export
     from studies.store import load_study
-    from studies.trial_network import budget_from, trial_network
+    from studies.trial_export import export_trial
 
-    store = load_study(args.storage, args.study)
-    record = store.record(int(args.network))
-    network = trial_network(store, record)
-    budget = budget_from(store.settings()["budget"])
-    return export(
-        network,
+    return export_trial(
+        load_study(args.storage, args.study),
+        int(args.network),
         Path(args.out),
-        tasks={spec.name: make_task(spec) for spec in network.plan.architecture.tasks},
-        resolution=args.resolution or budget.deployment.resolution,
-        metrics=record.metrics,
-        budget=budget,
-        latency_ms=record.latency_ms,
-        trial=record.number,
-        study=store.name,
+        resolution=args.resolution,
         progress=tell,
     )
 
