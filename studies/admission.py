@@ -93,7 +93,7 @@ def check_feasible(
     if not admission.admitted:
         raise StudyError(
             f"no network of the space is within the budget: the cheapest that was found costs "
-            f"{_priced(admission)} and {admission.reason}; raise --budget or widen the space"
+            f"{_priced(admission)}: {admission.reason}; raise --budget or widen the space"
         )
     return best
 

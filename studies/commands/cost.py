@@ -7,7 +7,7 @@ import json
 
 from nas.cost import Cost, cost_of
 from nas.quantity import written
-from studies.commands.costing import budget_of, is_within, priced
+from studies.commands.costing import budget_of, complaint, priced
 from studies.commands.networks import default_tasks, read_network
 
 
@@ -26,8 +26,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {readers:{width}}  {written('macs', macs):>11}  {written('params', params):>14}")
     print(f"  peak of activations {written('activation_bytes', cost.activation_bytes)}")
     if budget.bounds:
-        fits = is_within(architecture, budget, cost)
-        print(f"{'within' if fits else 'over'} the budget: {budget.explain()}")
+        over = complaint(architecture, budget, cost)
+        print(f"budget: {budget.explain()}")
+        print(f"over the budget: {over}" if over else "within the budget")
     return 0
 
 

@@ -9,7 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 import nas.fidelity
 import studies.store
@@ -428,3 +431,88 @@ def test_an_own_mistake_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("studies.commands.presets.run", lambda _: {}["no such key"])
     with pytest.raises(KeyError):
         main(["presets"])
+
+
+# --- data that is broken ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drive(here: Path) -> Path:
+    """A manifest of four frames with segmentation."""
+    rng = np.random.default_rng(0)
+    lines: list[object] = [
+        {
+            "neurall_manifest": 1,
+            "name": "drive",
+            "tasks": {"surface": {"kind": "segmentation", "classes": ["road", "other"]}},
+        }
+    ]
+    for number, split in enumerate(["train", "train", "train", "val"]):
+        image = rng.integers(0, 255, (32, 64, 3), dtype=np.uint8)
+        Image.fromarray(image).save(here / f"image{number}.png")
+        Image.fromarray((image[..., 0] > 127).astype(np.uint8)).save(here / f"label{number}.png")
+        labels = {"surface": f"label{number}.png"}
+        lines.append({"split": split, "image": f"image{number}.png", "labels": labels})
+    manifest = here / "drive.jsonl"
+    manifest.write_text("\n".join(json.dumps(line) for line in lines))
+    return manifest
+
+
+def _break_label(folder: Path, label: NDArray[np.uint8]) -> None:
+    Image.fromarray(label).save(folder / "label1.png")
+
+
+_DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "label of another size": (
+        lambda folder: _break_label(folder, np.zeros((16, 64), np.uint8)),
+        "label1.png",
+    ),
+    "label outside of the classes": (
+        lambda folder: _break_label(folder, np.full((32, 64), 7, np.uint8)),
+        "label1.png",
+    ),
+    "half an image": (
+        lambda folder: (folder / "image1.png").write_bytes(
+            (folder / "image1.png").read_bytes()[:200]
+        ),
+        "image1.png",
+    ),
+    "no image at all": (
+        lambda folder: (folder / "image1.png").write_text("no picture"),
+        "image1.png",
+    ),
+    "a file that is missing": (lambda folder: (folder / "label3.png").unlink(), "label3.png"),
+    "a folder as a label": (
+        lambda folder: ((folder / "label1.png").unlink(), (folder / "label1.png").mkdir()),
+        "label1.png",
+    ),
+    "a line that is no JSON": (
+        lambda folder: (folder / "drive.jsonl").write_text(
+            (folder / "drive.jsonl").read_text() + "\n{"
+        ),
+        "drive.jsonl:6",
+    ),
+}
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+@pytest.mark.parametrize("name", _DAMAGE)
+def test_broken_data_is_told_with_its_file_before_training(
+    name: str, drive: Path, capsys: Out
+) -> None:
+    damage, word = _DAMAGE[name]
+    damage(drive.parent)
+    assert main(["--data", f"manifest:{drive}", "--budget", "30tops"]) == 1
+    out, err = capsys.readouterr()
+    last = err.splitlines()[-1]
+    assert last.startswith("neurall-search: error: ")
+    assert word in last
+    assert "training" not in err
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_data_without_previous_frames_says_so(drive: Path, capsys: Out) -> None:
+    options = ["--tasks", "surface,motion", "--dry-run"]
+    assert main(["--data", f"manifest:{drive}", "--data", "synthetic", *options]) == 0
+    assert "drive has no previous frames: the current frame stands in" in capsys.readouterr().out
