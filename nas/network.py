@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nas.compile import IMAGE, compile_plan
+from nas.compile import compile_plan
 from nas.decoder import Head, decoder_level
 from nas.encoder import EncoderPart, Stem, residual_stage
 from nas.fusion import RecurrentFusion
 from nas.initialization import initialize
 from nas.link import Link
-from nas.plan import ENCODER_KINDS, Node, Plan, Read
+from nas.plan import ENCODER_KINDS, IMAGE, Node, Plan, Read
 from nas.resolution import ENCODER_STRIDE
 from search_spaces.architecture import Architecture
 

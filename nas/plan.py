@@ -14,6 +14,8 @@ from search_spaces.architecture import Architecture
 NodeKind = Literal["stem", "stage", "augmentation", "fusion", "level", "link", "head"]
 FrameName = Literal["current", "previous"]
 
+#: What the stem reads: the frame itself.
+IMAGE = "image"
 #: Kinds of node that are computed once a frame; the others once a frame pair.
 ENCODER_KINDS: frozenset[NodeKind] = frozenset({"stem", "stage", "augmentation"})
 

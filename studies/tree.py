@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from nas.compile import augmentation_name, compile_plan, node_name, read_prefix
+from nas.compile import compile_plan
 from nas.cost import DEPLOYMENT, cost_of, node_macs, node_params
+from nas.encoder_plan import augmentation_name, node_name, read_prefix
 from nas.plan import Node, Plan
 from nas.resolution import Resolution
 from search_spaces.architecture import Architecture

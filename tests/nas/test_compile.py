@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from nas.compile import IMAGE, compile_plan, node_name, read_prefix
-from nas.plan import Plan, Read
+from nas.compile import compile_plan
+from nas.encoder_plan import node_name, read_prefix
+from nas.plan import IMAGE, Plan, Read
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.default_tasks import DEFAULT_TASKS
