@@ -26,13 +26,13 @@ from studies.workbench import device_named
 
 #: Networks that are drawn to find the mean cost of those within the budget.
 _DRAWN = 50
-#: Measured at most this long for each of two networks, after one step of warming up.
+#: Measured about this long for each of two networks, after one step of warming up.
 _SECONDS = 0.7
-_MOST_STEPS = 8
+_LEAST_STEPS, _MOST_STEPS = 4, 8
 #: A forward pass is about a third of a training step.
 _FORWARD_SHARE = 1 / 3
-#: Proposing a candidate, its picture and files, measured on 2 cores.
-_OVERHEAD_S = 1.0
+#: Proposing a candidate, ranking its filters, its picture and files: 1 to 4 s on 2 cores.
+_OVERHEAD_S = 2.5
 _SPLITS: tuple[Split, ...] = ("train", "val")
 
 
@@ -141,7 +141,7 @@ def _step_seconds(architecture: Architecture, fidelity: Fidelity, device: torch.
 
     end = time.perf_counter() + step() + _SECONDS
     times = [step()]
-    while time.perf_counter() < end and len(times) < _MOST_STEPS:
+    while len(times) < _LEAST_STEPS or (time.perf_counter() < end and len(times) < _MOST_STEPS):
         times.append(step())
     return min(times)
 
