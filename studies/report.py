@@ -11,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.quantity import written
-from studies.commands.parser import DEFAULT_STORAGE, PROGRAM
+from studies.commands.options import DEFAULT_STORAGE
+from studies.commands.parser import PROGRAM
 from studies.delta_m import signed_change
 from studies.figures import percent, short_metric
 from studies.record import TrialRecord

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import metadata
 from types import MappingProxyType
 from typing import NoReturn
 
-from nas.fidelity import FIDELITIES
 from search_spaces.presets import PRESETS
-from search_spaces.spelling import unknown
-from studies.commands import values
+from studies.commands import options, values
 
 PROGRAM = "neurall-search"
 #: Where each command is: its module has ``run(args) -> exit code``.
@@ -31,8 +29,6 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 #: The same as of ``studies.samplers``, which loads optuna.
 SAMPLER_NAMES = ("tpe", "nsga2", "random")
-DEFAULT_STORAGE = "sqlite:///neurall-search.db"
-_LARGEST_SEED = 2**31 - 1
 _NETWORK = "ARCHITECTURE.json|PRESET"
 _DESCRIPTION = (
     "Search multi-task perception networks under an embedded compute budget. "
@@ -81,10 +77,10 @@ def _add(commands: _Commands[_Parser], name: str, text: str) -> _Parser:
 
 def _search(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "search", "search networks within a budget (the default command)")
-    _budget(p)
-    _deployment(p)
-    _training(p)
-    _tasks(p, "tasks to search for, by default all that the data labels")
+    options.budget(p)
+    options.deployment(p)
+    options.training(p)
+    options.tasks(p, "tasks to search for, by default all that the data labels")
     p.add_argument(
         "--trials",
         type=values.whole_number(1, 1_000_000),
@@ -108,12 +104,12 @@ def _search(commands: _Commands[_Parser]) -> None:
     )
     p.add_argument(
         "--sampler",
-        type=_one_of("sampler", SAMPLER_NAMES),
+        type=options.one_of("sampler", SAMPLER_NAMES),
         default="tpe",
         metavar="NAME",
         help=f"{', '.join(SAMPLER_NAMES)} (default: tpe)",
     )
-    _fix(p)
+    options.fix(p)
     p.add_argument(
         "--enqueue",
         action="append",
@@ -121,14 +117,14 @@ def _search(commands: _Commands[_Parser]) -> None:
         metavar=_NETWORK,
         help="a network to try first; may be repeated",
     )
-    _storage(p)
+    options.storage(p, "the one of the same settings")
     p.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
-    _json(p)
+    options.as_json(p)
 
 
 def _front(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "front", "show the front of a study")
-    _storage(p)
+    options.storage(p)
     p.add_argument(
         "--plot",
         action="append",
@@ -136,15 +132,15 @@ def _front(commands: _Commands[_Parser]) -> None:
         metavar="FILE.html|FILE.png",
         help="draw it; may be repeated",
     )
-    _json(p)
+    options.as_json(p)
 
 
 def _show(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "show", "draw one network as a tree with its costs")
     p.add_argument("network", metavar=f"TRIAL|{_NETWORK}")
-    _storage(p)
-    _tasks(p, "tasks of a preset, by default those of the synthetic data")
-    _json(p)
+    options.storage(p)
+    options.tasks(p, "tasks of a preset, by default those of the synthetic data")
+    options.as_json(p)
 
 
 def _sample(commands: _Commands[_Parser]) -> None:
@@ -157,50 +153,52 @@ def _sample(commands: _Commands[_Parser]) -> None:
         metavar="N",
         help="how many (default: 10)",
     )
-    _tasks(p, "tasks, by default those of the synthetic data")
-    _budget(p)
-    _fix(p)
-    _seed(p)
-    _json(p)
+    options.tasks(p, "tasks, by default those of the synthetic data")
+    options.budget(p)
+    options.fix(p)
+    options.seed(p)
+    options.as_json(p)
 
 
 def _presets(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "presets", "known networks with their costs")
-    _tasks(p, "tasks, by default those of the synthetic data")
-    _json(p)
+    options.tasks(p, "tasks, by default those of the synthetic data")
+    options.as_json(p)
 
 
 def _cost(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "cost", "cost of one network, in total and by task")
     p.add_argument("network", metavar=_NETWORK)
-    _budget(p)
-    _resolution(p)
-    _tasks(p, "tasks of a preset, by default those of the synthetic data")
-    _json(p)
+    options.budget(p)
+    options.resolution(p)
+    options.tasks(p, "tasks of a preset, by default those of the synthetic data")
+    options.as_json(p)
 
 
 def _train(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "train", "train one network and judge it beside the best constant")
     p.add_argument("network", metavar=_NETWORK)
-    _training(p)
-    _tasks(p, "tasks of a preset, by default all that the data labels")
-    _resolution(p)
+    options.training(p)
+    options.tasks(p, "tasks of a preset, by default all that the data labels")
+    options.resolution(p)
     p.add_argument("--out", metavar="FOLDER", help="export the trained network into this folder")
-    _json(p)
+    options.as_json(p)
 
 
 def _export(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "export", "write a network as weights, ONNX and a readme, and check them")
     p.add_argument("network", metavar=f"TRIAL|{_NETWORK}")
     p.add_argument("--out", required=True, metavar="FOLDER", help="a folder that is empty or new")
-    _resolution(p, None)
-    _storage(p)
-    _tasks(p, "tasks of a preset, by default those of the synthetic data")
+    options.resolution(p, None)
+    options.storage(p)
+    options.tasks(p, "tasks of a preset, by default those of the synthetic data")
 
 
 def _dashboard(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "dashboard", "serve optuna-dashboard on the studies of a storage")
-    p.add_argument("--storage", default=DEFAULT_STORAGE, metavar="URL", help=_STORAGE_HELP)
+    p.add_argument(
+        "--storage", default=options.DEFAULT_STORAGE, metavar="URL", help=options.STORAGE_HELP
+    )
     p.add_argument(
         "--port",
         type=values.whole_number(1, 65535),
@@ -213,135 +211,15 @@ def _data(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "data", "list data sets, look at one, or decode it ahead of a search")
     actions = p.add_subparsers(dest="action", metavar="list|preview|prepare", required=True)
     listing = _add(actions, "list", "the data sets that --data knows")
-    _json(listing)
+    options.as_json(listing)
     preview = _add(actions, "preview", "a picture of frames and labels")
     preview.add_argument("spec", metavar="SPEC")
     preview.add_argument("--out", required=True, metavar="FILE.png")
     prepare = _add(actions, "prepare", "check and decode a data set into the cache")
     prepare.add_argument("spec", metavar="SPEC")
     for p in (preview, prepare):
-        _fidelity(p)
-        _seed(p)
-
-
-# --- options that several commands have ---------------------------------------------------------
-
-_STORAGE_HELP = f"where studies are kept (default: {DEFAULT_STORAGE})"
-
-
-def _budget(p: _Parser) -> None:
-    p.add_argument(
-        "--budget",
-        action="append",
-        default=[],
-        metavar="B",
-        help="most that a network may cost, as 30tops, 20gmacs, 15ms, 10mparams or 50mb; "
-        "may be repeated, every bound holds",
-    )
-
-
-def _resolution(p: _Parser, default: str | None = "1024x512") -> None:
-    p.add_argument(
-        "--resolution",
-        type=values.resolution,
-        default=default,
-        metavar="1024x512",
-        help=f"frame size at deployment in pixels (default: {default or 'that of the study'})",
-    )
-
-
-def _deployment(p: _Parser) -> None:
-    _resolution(p)
-    p.add_argument("--fps", type=_number, default=30.0, help="of each camera (default: 30)")
-    p.add_argument("--cameras", type=values.whole_number(1, 10_000), default=4, help="(default: 4)")
-    p.add_argument(
-        "--utilization",
-        type=_number,
-        default=0.3,
-        help="share of the nominal rate that is reached (default: 0.3)",
-    )
-
-
-def _training(p: _Parser) -> None:
-    p.add_argument(
-        "--data",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        help="synthetic (the default), camvid:FOLDER, manifest:FILE; may be repeated",
-    )
-    _fidelity(p)
-    _seed(p)
-    p.add_argument(
-        "--device",
-        type=_one_of("device", ("auto", "cpu", "cuda")),
-        default="auto",
-        metavar="NAME",
-        help="auto, cpu or cuda (default: auto)",
-    )
-
-
-def _fidelity(p: _Parser) -> None:
-    p.add_argument(
-        "--fidelity",
-        type=_one_of("fidelity", tuple(FIDELITIES)),
-        metavar="NAME",
-        help="quick, standard or full: how long each candidate trains "
-        "(default: standard with an accelerator, else quick)",
-    )
-
-
-def _fix(p: _Parser) -> None:
-    p.add_argument(
-        "--fix",
-        action="append",
-        default=[],
-        metavar="AXIS=VALUE",
-        help="narrow an axis of the space, as encoder=resnet18 or width=32,48; may be repeated",
-    )
-
-
-def _tasks(p: _Parser, text: str) -> None:
-    p.add_argument("--tasks", type=values.names, default=(), metavar="a,b,c", help=text)
-
-
-def _seed(p: _Parser) -> None:
-    p.add_argument(
-        "--seed",
-        type=values.whole_number(0, _LARGEST_SEED),
-        default=0,
-        metavar="N",
-        help="(default: 0)",
-    )
-
-
-def _storage(p: _Parser) -> None:
-    p.add_argument("--storage", default=DEFAULT_STORAGE, metavar="URL", help=_STORAGE_HELP)
-    p.add_argument(
-        "--study", default="", metavar="NAME", help="by default the one of the same settings"
-    )
-
-
-def _json(p: _Parser) -> None:
-    p.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-
-
-def _one_of(what: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
-    """A reader of one of some words, for ``type=`` of an option."""
-
-    def read(text: str) -> str:
-        if text not in allowed:
-            raise argparse.ArgumentTypeError(unknown(what, text, allowed))
-        return text
-
-    return read
+        options.fidelity(p)
+        options.seed(p)
 
 
 class _Version(argparse.Action):

@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import random
+from collections.abc import Iterable
 
 from nas.quantity import written
+from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from studies.commands.costing import budget_of, priced
 from studies.commands.networks import default_tasks
 from studies.commands.values import assignments
+
+#: So many networks are priced in less than two seconds.
+_QUICK = 400
 
 
 def run(args: argparse.Namespace) -> int:
@@ -19,7 +24,8 @@ def run(args: argparse.Namespace) -> int:
     space = SearchSpace.for_tasks(default_tasks(args)).fix(assignments(args.fix))
     rng = random.Random(args.seed)
     networks = [space.sample(rng) for _ in range(args.count)]
-    entries = [priced(network, budget) for network in networks]
+    slow = budget.needs_latency or args.count > _QUICK
+    entries = [priced(network, budget) for network in (_told(networks) if slow else networks)]
     if args.json:
         print(json.dumps(entries, indent=2))
         return 0
@@ -33,6 +39,15 @@ def run(args: argparse.Namespace) -> int:
             f"{written('params', _number(entry['params'])):>13}{fits}"
         )
     return 0
+
+
+def _told(networks: list[Architecture]) -> Iterable[Architecture]:
+    """The networks, with a bar on standard error as they go by."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(networks, "cost", console=console, transient=True, disable=not console.is_terminal)
 
 
 def _number(value: object) -> int:

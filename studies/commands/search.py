@@ -84,6 +84,7 @@ def run_search(config: SearchConfig, *, as_json: bool) -> int:
     problem = problem_of(config)
     with display() as observer:
         search = Search(problem, observer)
+        observer.message("finding the cheapest network and how fast this machine trains")
         search.check_feasible()
         observer.message(plan_line(problem, estimate_left(problem)))
         result = search.run()

@@ -22,7 +22,8 @@ from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import PRESETS, preset
 from studies.cli import main
-from studies.commands.parser import COMMANDS, DEFAULT_STORAGE, SAMPLER_NAMES, make_parser
+from studies.commands.options import DEFAULT_STORAGE
+from studies.commands.parser import COMMANDS, SAMPLER_NAMES, make_parser
 from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig
 from studies.result import StudyResult
 from studies.samplers import SAMPLERS

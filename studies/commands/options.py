@@ -1,0 +1,138 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from argparse import ArgumentParser
+from collections.abc import Callable
+
+from nas.fidelity import FIDELITIES
+from search_spaces.spelling import unknown
+from studies.commands import values
+
+DEFAULT_STORAGE = "sqlite:///neurall-search.db"
+_LARGEST_SEED = 2**31 - 1
+STORAGE_HELP = f"where studies are kept (default: {DEFAULT_STORAGE})"
+
+
+def budget(p: ArgumentParser) -> None:
+    """Bounds on cost."""
+    p.add_argument(
+        "--budget",
+        action="append",
+        default=[],
+        metavar="B",
+        help="most that a network may cost, as 30tops, 20gmacs, 15ms, 10mparams or 50mb; "
+        "may be repeated, every bound holds",
+    )
+
+
+def resolution(p: ArgumentParser, default: str | None = "1024x512") -> None:
+    """Frame size at deployment; None means that of the study."""
+    p.add_argument(
+        "--resolution",
+        type=values.resolution,
+        default=default,
+        metavar="1024x512",
+        help=f"frame size at deployment in pixels (default: {default or 'that of the study'})",
+    )
+
+
+def deployment(p: ArgumentParser) -> None:
+    """Where the network will run."""
+    resolution(p)
+    p.add_argument("--fps", type=_number, default=30.0, help="of each camera (default: 30)")
+    p.add_argument("--cameras", type=values.whole_number(1, 10_000), default=4, help="(default: 4)")
+    p.add_argument(
+        "--utilization",
+        type=_number,
+        default=0.3,
+        help="share of the nominal rate that is reached (default: 0.3)",
+    )
+
+
+def training(p: ArgumentParser) -> None:
+    """What networks are trained on, and how."""
+    p.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="synthetic (the default), camvid:FOLDER, manifest:FILE; may be repeated",
+    )
+    fidelity(p)
+    seed(p)
+    p.add_argument(
+        "--device",
+        type=one_of("device", ("auto", "cpu", "cuda")),
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu or cuda (default: auto)",
+    )
+
+
+def fidelity(p: ArgumentParser) -> None:
+    """How long each network trains."""
+    p.add_argument(
+        "--fidelity",
+        type=one_of("fidelity", tuple(FIDELITIES)),
+        metavar="NAME",
+        help="quick, standard or full: how long each candidate trains "
+        "(default: standard with an accelerator, else quick)",
+    )
+
+
+def fix(p: ArgumentParser) -> None:
+    """Axes of the space that are narrowed."""
+    p.add_argument(
+        "--fix",
+        action="append",
+        default=[],
+        metavar="AXIS=VALUE",
+        help="narrow an axis of the space, as encoder=resnet18 or width=32,48; may be repeated",
+    )
+
+
+def tasks(p: ArgumentParser, text: str) -> None:
+    """Names of tasks."""
+    p.add_argument("--tasks", type=values.names, default=(), metavar="a,b,c", help=text)
+
+
+def seed(p: ArgumentParser) -> None:
+    """Seed of all that is random."""
+    p.add_argument(
+        "--seed",
+        type=values.whole_number(0, _LARGEST_SEED),
+        default=0,
+        metavar="N",
+        help="(default: 0)",
+    )
+
+
+def storage(p: ArgumentParser, default: str = "the one last written") -> None:
+    """Which study."""
+    p.add_argument("--storage", default=DEFAULT_STORAGE, metavar="URL", help=STORAGE_HELP)
+    p.add_argument("--study", default="", metavar="NAME", help=f"by default {default}")
+
+
+def as_json(p: ArgumentParser) -> None:
+    """Output as JSON."""
+    p.add_argument("--json", action="store_true", help="print one JSON document and nothing else")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def one_of(what: str, allowed: tuple[str, ...]) -> Callable[[str], str]:
+    """A reader of one of some words, for ``type=`` of an option."""
+
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise argparse.ArgumentTypeError(unknown(what, text, allowed))
+        return text
+
+    return read
