@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from nas.data.manifest import ManifestSource
+from nas.resolution import Resolution
 from studies.cli import main
 from studies.commands.parser import COMMANDS, make_parser
 
@@ -65,6 +70,27 @@ def test_python_of_the_readme_imports_what_is_there() -> None:
         if isinstance(node, ast.ImportFrom):
             module = importlib.import_module(node.module or "")
             assert all(hasattr(module, name.name) for name in node.names)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/data.md"])
+def test_a_manifest_that_is_shown_can_be_read(name: str, tmp_path: Path) -> None:
+    text = re.search(r"```json\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL)
+    assert text
+    file = tmp_path / "drive.jsonl"
+    file.write_text(text[1])
+    for frame in map(json.loads, text[1].splitlines()[1:]):
+        for path in (frame["image"], frame.get("previous", frame["image"])):
+            _save(np.zeros((32, 64, 3), np.uint8), tmp_path / path)
+        for path in frame["labels"].values():
+            _save(np.ones((32, 64), np.uint8), tmp_path / path)
+    source = ManifestSource(file)
+    for split in ("train", "val"):
+        assert source.frame(split, 0, Resolution(64, 32)).labels
+
+
+def _save(pixels: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(path)
 
 
 def test_the_drawn_network_is_the_one_in_the_examples(
