@@ -15,6 +15,10 @@ from nas.convolution import convolution, convolution_block, layers_by_name
 from nas.plan import Node
 
 
+#: Of positive outputs.
+_LARGEST_LOG = 10.0
+
+
 class FPNLevel(nn.Module):
     """Lateral 1×1 convolution, add the coarser level, 3×3 convolution.
 
@@ -58,7 +62,8 @@ class FCN8Level(nn.Module):
 class Head(nn.Module):
     """The last layer: a 1×1 score upsampled bilinearly, or FCN8's learned upsampling.
 
-    Works in fp32 from the score on; positive outputs are the exponential of the score.
+    Works in fp32 from the score on; positive outputs are the exponential of the score, bounded to
+    between 1/22,026 and 22,026 so that frames unlike any seen give no infinities.
     """
 
     def __init__(self, node: Node, *, positive: bool) -> None:
@@ -74,7 +79,7 @@ class Head(nn.Module):
             score = F.interpolate(
                 score, scale_factor=float(self.upsampling), mode="bilinear", align_corners=False
             )
-        return torch.exp(score) if self.positive else score
+        return torch.exp(score.clamp(-_LARGEST_LOG, _LARGEST_LOG)) if self.positive else score
 
 
 def decoder_level(node: Node) -> nn.Module:

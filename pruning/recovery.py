@@ -15,7 +15,7 @@ from pruning.prune import prune
 from search_spaces.architecture import Architecture
 
 #: Share of the samples before pruning; the rest recovers.
-DENSE_SHARE = 0.5
+DENSE_SHARE = 0.4
 #: Training batches on which importance is estimated.
 _RANKING_BATCHES = 6
 

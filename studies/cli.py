@@ -20,10 +20,10 @@ _FAILED = frozenset(
 )
 
 
-#: How long OpenMP's threads wait for each other in a busy loop before they sleep. By default it
-#: is so long that another busy process halves their speed many times over: beside one, a training
-#: step on 2 cores fell from 53 to below 4 samples/s, with this to 9–18 (alone: 50).
-_SPINS = "2000"
+#: How often OpenMP's threads look for each other before they sleep. By default so often that a
+#: training on 2 cores beside one other busy process fell from 53 to below 4 samples/s; with 1,000
+#: to 10,000 it kept 8 to 18, and lost nothing alone from 10,000 on.
+_SPINS = "20000"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from nas.budget import Budget
@@ -217,7 +217,7 @@ class _Exported:
         text = self.network.plan.architecture.to_json()
         (self.folder / ARCHITECTURE).write_text(text, encoding="utf-8")
         weights = {key: value.contiguous() for key, value in self.network.state_dict().items()}
-        save_file(weights, self.folder / WEIGHTS, metadata={"format": "pt"})
+        (self.folder / WEIGHTS).write_bytes(save(weights, metadata={"format": "pt"}))
 
     def write_graph(self) -> int:
         """MACs of the graph, which are the counted ones."""

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -15,8 +11,7 @@ from safetensors.torch import save_file
 from nas.cost import cost_of
 from nas.memory import TrainingMemoryError
 from nas.training import TrainingError
-from search_spaces.architecture import Architecture
-from studies.admission import Admission, admit, check_feasible, network_key
+from studies.admission import network_key
 from studies.config import SearchConfig
 from studies.delta_m import delta_m, small_denominators
 from studies.errors import StudyError
@@ -25,18 +20,13 @@ from studies.objectives import Outcome
 from studies.observer import Observer
 from studies.picture import predictions_picture
 from studies.problem import Problem, problem_of
+from studies.proposals import Proposal, Proposals
 from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult, read_result
-from studies.samplers import STARTUP, make_sampler
+from studies.samplers import make_sampler
 from studies.store import StudyStore, create_study
 from studies.workbench import Trained, device_named, open_workbench
 
-#: Proposals in a row that are refused or known before candidates are drawn from the space.
-_PATIENCE = 20
-#: Proposals in a row without a new candidate before the search ends.
-_MOST_PROPOSALS = 200
-#: Random draws when looking for a new network within the budget.
-_MOST_DRAWS = 2000
 #: Trainings in a row that may fail before the search ends.
 _MOST_FAILURES = 5
 
@@ -60,25 +50,15 @@ class Search:
         self.problem = problem
         self.config = problem.config
         self.observer = observer
-        self.seen: dict[object, int] = {}
         self.trained = 0
-        self.measures = self.config.budget.needs_latency or any(
-            objective.name == "latency_ms" for objective in problem.objectives
-        )
         make_sampler(self.config.sampler, 0)
-        self.device = device_named(self.config.device)
+        self.proposals = Proposals(problem, device_named(self.config.device).type)
         for architecture in self.config.enqueue:
             problem.space.parameters(architecture)
 
     def check_feasible(self) -> None:
         """Raise ``StudyError`` with the cheapest cost where no network is within the budget."""
-        assert self.cheapest is not None
-
-    @cached_property
-    def cheapest(self) -> Architecture:
-        """The cheapest network that was found within the budget."""
-        config = self.config
-        return check_feasible(self.problem.space, self._admission, config.budget, config.seed)
+        assert self.proposals.cheapest is not None
 
     def run(self) -> StudyResult:
         """Prepare, train the baselines, search."""
@@ -100,7 +80,7 @@ class Search:
         for number in store.requeue_stale():
             self.observer.message(f"trial {number} was cut off and is queued again")
         records = store.records()
-        self.seen = {
+        self.proposals.seen = {
             network_key(r.architecture): r.number
             for r in records
             if r.architecture is not None and r.status in ("complete", "failed")
@@ -113,10 +93,7 @@ class Search:
         self.bench = open_workbench(self.problem, self.observer.data)
         store.set_constants(self.bench.constants)
         self._train_baselines(store)
-        if records:
-            self._enqueue_given(store, records)
-        else:
-            self._enqueue_first(store)
+        self.proposals.enqueue_first(store, records)
         self._search_candidates(store, begin)
 
     # --- baselines ----------------------------------------------------------------------------
@@ -169,7 +146,7 @@ class Search:
                 self.observer.message("no further network within the budget was found")
                 return
             start = time.monotonic()
-            trained = self._train(store, *candidate)
+            trained = self._train(store, candidate)
             longest = max(longest, time.monotonic() - start)
             failures = 0 if trained else failures + 1
             if failures >= _MOST_FAILURES:
@@ -178,92 +155,31 @@ class Search:
                     "neurall-search front"
                 )
 
-    def _next(self, store: StudyStore) -> tuple[int, Architecture, Admission] | None:
-        """The next candidate that is within the budget and new, None if none is found."""
-        for attempt in range(_MOST_PROPOSALS):
-            count = sum(r.status not in ("failed", "interrupted") for r in store.records())
-            seed = self.config.seed + count
-            if not self._waiting(store) and self._draws_itself(attempt):
-                drawn = self._draw(seed + attempt)
-                if drawn is None:
-                    return None
-                store.enqueue(self.problem.space, drawn)
-            number, architecture = store.ask(self.problem.space, self.config.sampler, seed)
-            admission = self._admission(architecture)
-            known = self.seen.get(network_key(architecture))
-            if admission.admitted and known is None:
-                return number, architecture, admission
-            self._turn_away(store, number, admission, known)
+    def _next(self, store: StudyStore) -> Proposal | None:
+        """The next candidate to train, None if none is found; the others are turned away."""
+        for proposal in self.proposals.propose(store, self.trained):
+            if proposal.accepted:
+                return proposal
+            if proposal.known is None:
+                admission = proposal.admission
+                store.refuse(proposal.number, "refused", admission.reason, admission.constraints)
+            else:
+                reason = f"the same network as trial {proposal.known}"
+                store.refuse(proposal.number, "repeated", reason, {})
+            self.observer.trial_ends(store.record(proposal.number))
         return None
-
-    def _draws_itself(self, attempt: int) -> bool:
-        """Whether to draw from the space: at first, and where the sampler finds nothing new."""
-        if self.config.sampler == "random":
-            return True
-        return self.trained < STARTUP or attempt >= _PATIENCE
-
-    def _draw(self, seed: int) -> Architecture | None:
-        """A random new network within the bounds that need no measuring; bounded."""
-        rng, budget = random.Random(seed), self.config.budget
-        for _ in range(_MOST_DRAWS):
-            architecture = self.problem.space.sample(rng)
-            fits = budget.allows(cost_of(architecture, budget.deployment.resolution))
-            if fits and network_key(architecture) not in self.seen:
-                return architecture
-        return None if network_key(self.cheapest) in self.seen else self.cheapest
-
-    def _turn_away(
-        self, store: StudyStore, number: int, admission: Admission, known: int | None
-    ) -> None:
-        if admission.admitted:
-            store.refuse(number, "repeated", f"the same network as trial {known}", {})
-        else:
-            store.refuse(number, "refused", admission.reason, admission.constraints)
-        self.observer.trial_ends(store.record(number))
-
-    @staticmethod
-    def _waiting(store: StudyStore) -> bool:
-        return any(record.status == "waiting" for record in store.records())
-
-    def _admission(self, architecture: Architecture) -> Admission:
-        return admit(
-            architecture, self.config.budget, measure=self.measures, device=self.device.type
-        )
-
-    def _enqueue_first(self, store: StudyStore) -> None:
-        """The shared preset, what the user gave, and the widest shared network that fits."""
-        space, budget = self.problem.space, self.config.budget
-        wider = [
-            replace(
-                self.problem.reference, encoder=replace(self.problem.reference.encoder, width=w)
-            )
-            for w in sorted(space.widths, reverse=True)
-        ]
-        fitting = (a for a in wider if budget.allows(cost_of(a, budget.deployment.resolution)))
-        widest = next(fitting, self.problem.reference)
-        first = [self.problem.reference, *self.config.enqueue, widest]
-        for architecture in dict.fromkeys(first):
-            store.enqueue(space, architecture)
-
-    def _enqueue_given(self, store: StudyStore, records: Sequence[TrialRecord]) -> None:
-        """What the user gave to a study that goes on, as far as it is new there."""
-        known = {record.architecture for record in records}
-        for architecture in dict.fromkeys(self.config.enqueue):
-            if architecture not in known:
-                store.enqueue(self.problem.space, architecture)
 
     # --- one trial ----------------------------------------------------------------------------
 
-    def _train(
-        self, store: StudyStore, number: int, architecture: Architecture, admission: Admission
-    ) -> bool:
+    def _train(self, store: StudyStore, candidate: Proposal) -> bool:
         """Train a candidate and write down what came of it; whether it succeeded."""
+        number, architecture = candidate.number, candidate.architecture
         self.observer.training_starts(f"trial {number}", architecture)
-        self.seen[network_key(architecture)] = number
+        self.proposals.seen[network_key(architecture)] = number
         try:
             self.bench.check_memory(architecture)
             trained = self.bench.train_candidate(architecture, self.observer.training_step)
-            self._complete(store, number, architecture, admission, trained)
+            self._complete(store, candidate, trained)
         except KeyboardInterrupt:
             store.retry(number)
             raise
@@ -283,14 +199,8 @@ class Search:
         self.observer.front(read_result(store).front)
         return True
 
-    def _complete(
-        self,
-        store: StudyStore,
-        number: int,
-        architecture: Architecture,
-        admission: Admission,
-        trained: Trained,
-    ) -> None:
+    def _complete(self, store: StudyStore, candidate: Proposal, trained: Trained) -> None:
+        number, admission = candidate.number, candidate.admission
         outcome = Outcome(
             metrics=trained.metrics,
             delta_m=delta_m(trained.metrics, self.baselines, self.problem.tasks),
@@ -307,7 +217,7 @@ class Search:
             record = TrialRecord(
                 number=number,
                 status="complete",
-                architecture=architecture,
+                architecture=candidate.architecture,
                 values=tuple(o.value(outcome) for o in self.problem.objectives),
                 metrics=outcome.metrics,
                 delta_m=outcome.delta_m,

@@ -1,0 +1,135 @@
+"""Where candidates come from: what waits, draws from the space at first, then the sampler."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from nas.cost import cost_of
+from search_spaces.architecture import Architecture
+from studies.admission import Admission, admit, check_feasible, network_key
+from studies.problem import Problem
+from studies.record import TrialRecord
+from studies.samplers import STARTUP
+from studies.store import StudyStore
+
+#: Proposals in a row that are refused or known before candidates are drawn from the space.
+_PATIENCE = 20
+#: Proposals in a row without a new candidate before the search ends.
+_MOST_PROPOSALS = 200
+#: Random draws when looking for new networks within the budget.
+_MOST_DRAWS = 2000
+#: Networks within the budget among which the one nearest to a wanted cost is taken.
+_POOL = 24
+#: Steps of it modulo 1 fill the unit interval evenly.
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """A candidate with its trial; ``known`` is the trial that trained the same network before."""
+
+    number: int
+    architecture: Architecture
+    admission: Admission
+    known: int | None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is to be trained."""
+        return self.admission.admitted and self.known is None
+
+
+class Proposals:
+    """Proposes candidates of a study that are within the budget and were not trained before.
+
+    ``seen`` holds the trial number of every network that was trained, by ``network_key``.
+    """
+
+    def __init__(self, problem: Problem, device: str) -> None:
+        self.problem = problem
+        self.seen: dict[object, int] = {}
+        self._config = problem.config
+        self._device = device
+        self._measures = problem.config.budget.needs_latency or any(
+            objective.name == "latency_ms" for objective in problem.objectives
+        )
+        self._cheapest: Architecture | None = None
+
+    @property
+    def cheapest(self) -> Architecture:
+        """The cheapest network that a bounded search finds.
+
+        Raises ``StudyError`` with its cost where even that is over the budget.
+        """
+        if self._cheapest is None:
+            self._cheapest = check_feasible(
+                self.problem.space, self.admission, self._config.budget, self._config.seed
+            )
+        return self._cheapest
+
+    def admission(self, architecture: Architecture) -> Admission:
+        """What an architecture costs, and whether that is within the budget."""
+        return admit(architecture, self._config.budget, measure=self._measures, device=self._device)
+
+    def enqueue_first(self, store: StudyStore, records: Sequence[TrialRecord]) -> None:
+        """Queue the shared preset and what the user gave, as far as it is new to the study."""
+        known = {record.architecture for record in records}
+        first = () if records else (self.problem.reference,)
+        for architecture in dict.fromkeys((*first, *self._config.enqueue)):
+            if architecture not in known:
+                store.enqueue(self.problem.space, architecture)
+
+    def propose(self, store: StudyStore, trained: int) -> Iterator[Proposal]:
+        """Proposals until one is admitted, that one last; without it if none is found.
+
+        ``trained`` is how many candidates the study has trained so far.
+        """
+        for attempt in range(_MOST_PROPOSALS):
+            records = store.records()
+            count = sum(r.status not in ("failed", "interrupted") for r in records)
+            seed = self._config.seed + count
+            waiting = any(r.status == "waiting" for r in records)
+            if not waiting and self._draws(trained, attempt):
+                drawn = self._drawn(seed + attempt, trained)
+                if drawn is None:
+                    return
+                store.enqueue(self.problem.space, drawn)
+            number, architecture = store.ask(self.problem.space, self._config.sampler, seed)
+            proposal = Proposal(
+                number=number,
+                architecture=architecture,
+                admission=self.admission(architecture),
+                known=self.seen.get(network_key(architecture)),
+            )
+            yield proposal
+            if proposal.accepted:
+                return
+
+    def _draws(self, trained: int, attempt: int) -> bool:
+        """Whether to draw from the space: at first, and where the sampler finds nothing new."""
+        return self._config.sampler == "random" or trained < STARTUP or attempt >= _PATIENCE
+
+    def _drawn(self, seed: int, trained: int) -> Architecture | None:
+        """A random new network within the bounds that need no measuring; bounded.
+
+        But for the random sampler, draws are spread evenly over the logarithm of MACs: costs are
+        known before training, and a front spans them all.
+        """
+        rng, budget = random.Random(seed), self._config.budget
+        size = 1 if self._config.sampler == "random" else _POOL
+        pool: dict[Architecture, float] = {}
+        for _ in range(_MOST_DRAWS):
+            architecture = self.problem.space.sample(rng)
+            cost = cost_of(architecture, budget.deployment.resolution)
+            if budget.allows(cost) and network_key(architecture) not in self.seen:
+                pool[architecture] = math.log(cost.macs)
+            if len(pool) == size:
+                break
+        if not pool:
+            return None if network_key(self.cheapest) in self.seen else self.cheapest
+        low, high = min(pool.values()), max(pool.values())
+        wanted = low + (high - low) * (trained * _GOLDEN % 1)
+        return min(pool, key=lambda architecture: abs(pool[architecture] - wanted))
