@@ -14,7 +14,6 @@ from torch.nn import functional as F
 from nas.convolution import convolution, convolution_block, layers_by_name
 from nas.plan import Node
 
-
 #: Of positive outputs.
 _LARGEST_LOG = 10.0
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from nas.compile import compile_plan
 from nas.decoder import FCN8Level, FPNLevel, Head, decoder_level
 from nas.network import Network, build_network
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
-from search_spaces.default_tasks import DEPTH, SEGMENTATION
+from search_spaces.default_tasks import DEFAULT_TASKS, DEPTH, SEGMENTATION
 from search_spaces.encoder_spec import EncoderSpec
+from search_spaces.presets import shared
 from search_spaces.sharing import Sharing
 from search_spaces.vocabulary import DecoderKind
 
@@ -101,3 +103,12 @@ def test_depth_begins_near_what_the_bias_says() -> None:
     with torch.no_grad():
         depth = network(torch.randn(1, 1, 3, 64, 64))["depth"]
     torch.testing.assert_close(depth.log().mean(), torch.tensor(2.0), rtol=0, atol=0.3)
+
+
+def test_positive_outputs_stay_finite_on_frames_unlike_any_seen() -> None:
+    plan = compile_plan(shared(DEFAULT_TASKS))
+    head = Head(next(n for n in plan.nodes if n.name == "decoder.depth.head"), positive=True)
+    with torch.no_grad():
+        head.score.weight.fill_(1e6)
+        outputs = [head(sign * torch.ones(1, 64, 8, 8)) for sign in (-1, 1)]
+    assert all(torch.isfinite(output).all() and (output > 0).all() for output in outputs)

@@ -339,8 +339,9 @@ def test_a_diverged_network_is_refused(tmp_path: Path) -> None:
     network.get_parameter("decoder.depth.head.score.bias").data.fill_(torch.nan)
     with pytest.raises(ExportError, match=r"decoder\.depth\.head\.score\.bias is not finite"):
         export(network, tmp_path / "net", tasks=TASKS, resolution=SIZE)
-    network.get_parameter("decoder.depth.head.score.bias").data.fill_(200.0)
-    with pytest.raises(ExportError, match="depth is not finite"):
+    network.get_parameter("decoder.depth.head.score.bias").data.zero_()
+    network.get_parameter("decoder.segmentation.head.score.weight").data.fill_(3e38)
+    with pytest.raises(ExportError, match="segmentation is not finite"):
         export(network, tmp_path / "net", tasks=TASKS, resolution=SIZE)
     assert not list(tmp_path.iterdir())
 
