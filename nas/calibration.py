@@ -21,7 +21,7 @@ def settle_on_noise(network: Network, seed: int = 0) -> None:
     """Take the running statistics of all normalisations from one batch of normal noise.
 
     With the statistics that they begin with, mean 0 and variance 1, nothing is normalised in
-    evaluation mode: activations grow from block to block, and an exponential overflows.
+    evaluation mode: activations grow from block to block, and exponentials end at their bound.
     """
     training = network.training
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]

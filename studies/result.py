@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from studies.errors import StudyError
 from studies.pareto import Direction, front_indices
 from studies.record import Baseline, TrialRecord
 from studies.store import StudyStore
+
+_SETTINGS = ("objectives", "budget", "fidelity", "primary", "directions")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +80,14 @@ class StudyResult:
 
 
 def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
-    """Read a study from its storage."""
+    """Read a study from its storage; raises ``StudyError``."""
     settings = store.settings()
+    missing = [name for name in _SETTINGS if name not in settings]
+    if missing:
+        raise StudyError(
+            f"study {store.name} in {store.url} has no {', '.join(missing)}: it is damaged or of "
+            "another version; use another --study"
+        )
     return StudyResult(
         study=store.name,
         storage=store.url,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import socket
@@ -21,6 +22,7 @@ from sqlalchemy.engine import make_url
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
+from search_spaces.task_spec import ArchitectureError
 from studies.errors import StudyError
 from studies.objectives import Objective
 from studies.record import (
@@ -37,6 +39,9 @@ _LOCK_TIMEOUT_S = 30
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
 _STATUS, _REASON = "status", "reason"
+
+#: What comes of overwritten bytes in a database whose pages are still whole.
+_DAMAGE = (UnicodeDecodeError, json.JSONDecodeError, LookupError)
 
 _STATES: Mapping[TrialState, Status] = {
     TrialState.RUNNING: "running",
@@ -293,9 +298,16 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     with _storage_errors(url):
         if _sqlite_file(url) is None:
-            return optuna.storages.get_storage(url)
+            return _other_storage(url)
         arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
         return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+
+
+def _other_storage(url: str) -> optuna.storages.BaseStorage:
+    try:
+        return optuna.storages.get_storage(url)
+    except ValueError as error:
+        raise StudyError(f"storage {url}: {' '.join(str(error).split())}") from None
 
 
 def artifact_folder(url: str) -> Path:
@@ -329,6 +341,11 @@ def _storage_errors(url: str) -> Iterator[None]:
     except sqlalchemy.exc.ArgumentError:
         raise StudyError(
             f"storage {url!r} is no URL, write for example sqlite:///neurall-search.db"
+        ) from None
+    except _DAMAGE as error:
+        raise StudyError(
+            f"storage {url}: it holds what nobody can read ({_explained(error)}): the file is "
+            "damaged; move it away or use another --storage"
         ) from None
     except (
         sqlalchemy.exc.SQLAlchemyError,
@@ -369,7 +386,12 @@ def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
 def _record(trial: FrozenTrial) -> TrialRecord:
     status = trial.user_attrs.get(_STATUS, _STATES[trial.state])
     values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
-    return read_record(trial.number, status, trial.user_attrs, values)
+    try:
+        return read_record(trial.number, status, trial.user_attrs, values)
+    except ArchitectureError as error:
+        raise StudyError(
+            f"the architecture of trial {trial.number} is damaged or of another version: {error}"
+        ) from None
 
 
 def _is_stale(trial: FrozenTrial) -> bool:

@@ -65,10 +65,10 @@ class Workbench:
         begin = time.monotonic()
         try:
             network = self._trained(architecture, progress)
+            network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+            metrics = evaluate(network, self.val, self.tasks)
         except torch.OutOfMemoryError:
             raise TrainingError(f"out of memory on {self.device}") from None
-        network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-        metrics = evaluate(network, self.val, self.tasks)
         return Trained(network=network, metrics=metrics, seconds=time.monotonic() - begin)
 
     def _trained(self, architecture: Architecture, progress: StepProgress | None) -> Network:

@@ -80,10 +80,14 @@ class TrainingData:
         part = object.__new__(TrainingData)
         part.sets, part.batch_size, part.streams = self.sets, self.batch_size, streams
         part.tasks = {name: self.tasks[name] for name in names}
-        part.plans = tuple(
-            plan for plan in self.plans if set(self.sets[plan.source].labels) & set(names)
-        )
+        part.plans = tuple(plan for plan in self.plans if self._labels_any(plan, names))
         return part
+
+    def _labels_any(self, plan: BatchPlan, names: Sequence[str]) -> bool:
+        """Whether a frame of the step has a label of one of the tasks."""
+        labelled = self.sets[plan.source].labelled
+        frames = list(plan.frames)
+        return any(name in labelled and labelled[name][frames].any() for name in names)
 
     def batch(self, step: int) -> Batch:
         """The augmented batch of a step, normalised."""

@@ -7,6 +7,7 @@ is told here, with file, line and field.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -22,6 +23,8 @@ _EXAMPLE = (
     '"scale": 256}}}'
 )
 _VERSION = 1
+#: No pixel holds more, and Python's integers may be larger than any float.
+_LARGEST = 1e15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +182,7 @@ def _read_depth(line: _Line, name: str, options: Mapping[str, object]) -> Manife
     line.check_keys(options, ("kind", "scale", "invalid"), f"tasks.{name} field")
     scale = options.get("scale")
     number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    if not isinstance(scale, int | float) or not number or not 0 < scale < float("inf"):
+    if not isinstance(scale, int | float) or not number or not 0 < scale <= _LARGEST:
         raise line.error(
             f"tasks.{name}.scale is {_shown(scale)}, give a number above 0 by which stored values "
             "are divided to get metres (256 for KITTI's PNGs)"
@@ -212,7 +215,7 @@ def _read_integer(
     line: _Line, name: str, options: Mapping[str, object], key: str, default: int
 ) -> int:
     value = options.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
         raise line.error(f"tasks.{name}.{key} is {_shown(value)}, give an integer from 0")
     return value
 
@@ -252,7 +255,7 @@ def _check_splits(
                 )
     seen: dict[Path, ManifestFrame] = {}
     for frame in frames:
-        first = seen.setdefault(frame.image, frame)
+        first = seen.setdefault(Path(os.path.realpath(frame.image)), frame)
         if first.split != frame.split:
             raise DataError(
                 f"{file}:{frame.line}: image {frame.image} is in split {frame.split}, and in "

@@ -16,7 +16,7 @@ def test_outputs_of_an_untrained_network_become_moderate() -> None:
         wild = network(frames)["depth"]
         settle_on_noise(network)
         outputs = network(frames)
-    assert not torch.isfinite(wild).all() or wild.max() > 1e6
+    assert wild.max() > 1e4
     assert all(output.abs().max() < 100 for output in outputs.values())
 
 

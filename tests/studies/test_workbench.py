@@ -28,15 +28,17 @@ def test_a_candidate_comes_back_judged_on_every_task(
     assert not trained.network.training
 
 
+@pytest.mark.parametrize("where", ["nas.training.Training.run", "studies.workbench.evaluate"])
 def test_running_out_of_memory_is_a_training_error(
     bench: Workbench,
     tiny: Callable[..., SearchConfig],
     monkeypatch: pytest.MonkeyPatch,
+    where: str,
 ) -> None:
     def explode(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
 
-    monkeypatch.setattr("nas.training.Training.run", explode)
+    monkeypatch.setattr(where, explode)
     with pytest.raises(TrainingError, match="out of memory on cpu"):
         bench.train_candidate(problem_of(tiny()).reference)
 

@@ -106,6 +106,16 @@ def test_a_task_alone_keeps_only_the_steps_that_label_it() -> None:
     assert all(set(part.batch(step).labels) == {"depth"} for step in range(len(part)))
 
 
+def test_a_task_alone_skips_batches_whose_frames_have_no_label_of_it() -> None:
+    frames = frames_of(("depth", "segmentation"))
+    frames.labelled["depth"][1:] = False
+    data = data_of(frames)
+    part = data.for_tasks(["depth"], streams=2)
+    assert part.plans == tuple(plan for plan in data.plans if 0 in plan.frames)
+    assert 0 < len(part) < len(data)
+    assert all(set(part.batch(step).labels) == {"depth"} for step in range(len(part)))
+
+
 def test_frames_without_any_label_are_never_drawn() -> None:
     frames = frames_of(("motion",), count=8)
     frames.labelled["motion"][::2] = False
