@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from nas.tasks.kinds import make_task
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import shared
+from search_spaces.space import SearchSpace
+from studies.errors import StudyError
+from studies.objectives import objectives_named
 from studies.record import Status, TrialRecord
 from studies.result import StudyResult, read_result
-from studies.store import load_study
+from studies.store import create_study, load_study
 
 
 def _trial(number: int, delta_m: float, macs: int, status: Status = "complete") -> TrialRecord:
@@ -52,3 +60,36 @@ def test_baselines_stand_apart_from_the_front(finished: StudyResult) -> None:
 
 def test_what_is_read_again_is_what_was_returned(finished: StudyResult) -> None:
     assert read_result(load_study(finished.storage)) == finished
+
+
+def test_a_study_without_its_settings_is_one_clear_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/study.db"
+    tasks = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
+    store = create_study(url, "one", objectives_named(["macs"], tasks), {"identity": {}})
+    with pytest.raises(StudyError, match=r"one in .* has no objectives, .* another --study"):
+        read_result(store)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("set value_json = '{'", "nobody can read"),
+        (
+            "set value_json = '\"{\"' where key = 'architecture'",
+            "architecture of trial 0 is damaged",
+        ),
+    ],
+)
+def test_overwritten_bytes_are_one_clear_error(tmp_path: Path, change: str, words: str) -> None:
+    file = tmp_path / "study.db"
+    tasks = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
+    store = create_study(
+        f"sqlite:///{file}", "one", objectives_named(["macs"], tasks), {"identity": {}}
+    )
+    store.ask(SearchSpace.for_tasks(DEFAULT_TASKS), "random", 0)
+    database = sqlite3.connect(file)
+    database.execute(f"update trial_user_attributes {change}")
+    database.commit()
+    database.close()
+    with pytest.raises(StudyError, match=words):
+        load_study(f"sqlite:///{file}").records()

@@ -142,7 +142,12 @@ HEADER_CASES: dict[str, tuple[Callable[[Json], object], tuple[str, ...]]] = {
     "scale": (lambda h: h["tasks"]["depth"].update(scale=0), ("tasks.depth.scale is 0", "256")),
     "scale type": (lambda h: h["tasks"]["depth"].update(scale=True), ("scale is true",)),
     "scale nan": (lambda h: h["tasks"]["depth"].update(scale=float("nan")), ("scale is NaN",)),
+    "scale size": (lambda h: h["tasks"]["depth"].update(scale=10**400), ("depth.scale is 1000",)),
     "invalid": (lambda h: h["tasks"]["depth"].update(invalid="0"), ('depth.invalid is "0"',)),
+    "invalid size": (
+        lambda h: h["tasks"]["depth"].update(invalid=10**400),
+        ("depth.invalid is 1000", "give an integer from 0"),
+    ),
     "classes": (
         lambda h: h["tasks"]["vehicles"].update(classes=["car"]),
         ('tasks.vehicles.classes is ["car"], give a list of 2 to 254 names',),
@@ -252,6 +257,16 @@ def test_task_without_a_label_in_a_split_is_named(
 
 def test_image_in_two_splits_is_named(write_manifest: Write, frames: list[Json]) -> None:
     frames[4] = copy.deepcopy(frames[0]) | {"split": "val"}
+    fails(write_manifest(frames), ":6: image ", "in split val", "in split train on line 2")
+
+
+def test_image_in_two_splits_is_found_under_another_spelling(
+    write_manifest: Write, frames: list[Json]
+) -> None:
+    frames[4] = copy.deepcopy(frames[0]) | {"split": "val"}
+    folder, _, name = frames[0]["image"].rpartition("/")
+    assert folder
+    frames[4]["image"] = f"{folder}/../{folder}/{name}"
     fails(write_manifest(frames), ":6: image ", "in split val", "in split train on line 2")
 
 
