@@ -64,8 +64,8 @@ class Node:
     """A piece of the network: what it reads, its layers, and the output it offers.
 
     ``owners`` are the tasks it was built for; ``readers`` the output tasks that need it.
-    ``channels`` and ``stride`` describe the output; ``inner`` are channels inside a residual
-    stage. ``operation`` is a link's, a fusion's or a head's.
+    ``channels`` and ``stride`` describe the output. ``operation`` is a link's or a fusion's; of
+    levels and heads it is the kind of decoder. ``stage`` is -1 outside of the encoder.
     """
 
     name: str

@@ -73,7 +73,7 @@ class Problem:
         config = self.config
         return {
             "recipe": RECIPE_VERSION,
-            "data": sorted(source.fingerprint() for source in self.sources),
+            "data": [source.fingerprint() for source in self.sources],  # they take turns in order
             "tasks": [repr(spec) for spec in self.specs],
             "space": self.space.fingerprint,
             "budget": config.budget.to_dict(),
@@ -87,11 +87,20 @@ class Problem:
     def notes(self) -> tuple[str, ...]:
         """What the user should know of the data before it is used."""
         if self.reference.streams == 1:
-            return ()
+            return self._motion_notes()
         return tuple(
             f"{source.name} has no previous frames: the current frame stands in for them"
             for source in self.sources
             if not source.has_previous
+        )
+
+    def _motion_notes(self) -> tuple[str, ...]:
+        if any(source.has_previous for source in self.sources):
+            return ()
+        return tuple(
+            f"no data has previous frames: {spec.name} is learned from single frames"
+            for spec in self.specs
+            if spec.kind == "motion"
         )
 
 

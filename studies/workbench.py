@@ -101,18 +101,20 @@ def open_workbench(problem: Problem, progress: DataProgress | None = None) -> Wo
     train, val = sets("train"), sets("val")
     _check_labelled(train, val, problem.tasks)
     statistics = label_statistics(train, problem.tasks)
+    data = TrainingData(
+        train,
+        problem.tasks,
+        streams=problem.reference.streams,
+        samples=fidelity.samples,
+        batch_size=fidelity.batch_size,
+        seed=config.seed,
+    )
+    _check_taught(data, fidelity.samples)
     return Workbench(
         tasks=problem.tasks,
         train=train,
         val=val,
-        data=TrainingData(
-            train,
-            problem.tasks,
-            streams=problem.reference.streams,
-            samples=fidelity.samples,
-            batch_size=fidelity.batch_size,
-            seed=config.seed,
-        ),
+        data=data,
         statistics=statistics,
         constants=constant_metrics(statistics, val, problem.tasks),
         fidelity=fidelity,
@@ -141,6 +143,16 @@ def _check_labelled(
                     f"task {name}: no frame of the split {split} has a label of it; "
                     "add labels or leave the task out with --tasks"
                 )
+
+
+def _check_taught(data: TrainingData, samples: int) -> None:
+    for name in data.tasks:
+        if not len(data.for_tasks([name], streams=data.streams)):
+            raise StudyError(
+                f"task {name}: so few training frames have a label of it that none is among the "
+                f"{samples} samples of a candidate; label more, leave the task out with --tasks, "
+                "or take a larger --fidelity"
+            )
 
 
 def _reporting(

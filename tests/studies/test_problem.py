@@ -85,3 +85,19 @@ def test_no_data_and_unknown_axes(tiny: Tiny) -> None:
         problem_of(tiny(sources=()))
     with pytest.raises(ArchitectureError, match="did you mean width"):
         problem_of(tiny(fix={"widht": "32"}))
+
+
+def test_another_order_of_the_data_is_another_study(tiny: Tiny) -> None:
+    first, second = open_source("synthetic", seed=1), open_source("synthetic", seed=2)
+    there, back = tiny(sources=(first, second)), tiny(sources=(second, first))
+    assert problem_of(there).name != problem_of(back).name  # other frames in each batch
+
+
+def test_motion_without_any_previous_frame_is_said(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert problem_of(tiny()).notes == ()
+    monkeypatch.setattr("nas.data.synthetic.SyntheticSource.has_previous", False)
+    problem = problem_of(tiny())
+    assert problem.reference.streams == 1
+    assert problem.notes == ("no data has previous frames: motion is learned from single frames",)

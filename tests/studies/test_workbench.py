@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +11,7 @@ from nas.training import TrainingError
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import problem_of
-from studies.workbench import Workbench, device_named, open_workbench
+from studies.workbench import Workbench, _check_taught, device_named, open_workbench
 
 
 @pytest.fixture
@@ -41,6 +43,19 @@ def test_running_out_of_memory_is_a_training_error(
     monkeypatch.setattr(where, explode)
     with pytest.raises(TrainingError, match="out of memory on cpu"):
         bench.train_candidate(problem_of(tiny()).reference)
+
+
+def test_a_task_whose_labels_are_never_drawn_is_named(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = bench.train[0]
+    drawn = {frame for plan in bench.data.plans for frame in plan.frames}
+    labelled = np.array([frame not in drawn for frame in range(len(frames))])
+    sparse = replace(frames, labelled={**frames.labelled, "depth": labelled})
+    data = bench.data
+    monkeypatch.setattr(data, "sets", (sparse,))
+    with pytest.raises(StudyError, match=r"task depth: so few .* larger --fidelity"):
+        _check_taught(data, 8)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
