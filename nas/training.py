@@ -20,6 +20,10 @@ from nas.weighting import combine
 StepProgress = Callable[[int, int], None]
 
 
+#: Steps after which a new optimizer runs at the full rate.
+_FIRST_STEPS = 10
+
+
 class TrainingError(RuntimeError):
     """A candidate that could not be trained; fails that candidate, never the study."""
 
@@ -69,7 +73,12 @@ class Training:
         self.replace_network(network)
 
     def replace_network(self, network: Network) -> None:
-        """Go on with another network, as after pruning; the schedule goes on, moments do not."""
+        """Go on with another network, as after pruning; the schedule goes on, moments do not.
+
+        The rate rises anew over a few steps: Adam's first steps without moments are all of the
+        full rate, and at the height of the schedule they would undo what was learnt.
+        """
+        self._moments_since = self.step
         self.network = network.to(self.device).train()
         self.precision.prepare(self.network)
         self.optimizer = torch.optim.AdamW(
@@ -80,7 +89,8 @@ class Training:
         """Train to a step, by default to the end; raises ``TrainingError`` on divergence."""
         steps = len(self.data)
         for step in range(self.step, steps if until is None else until):
-            self._set_rate(self.recipe.rate(step, steps))
+            rising = min(1.0, (step - self._moments_since + 1) / _FIRST_STEPS)
+            self._set_rate(self.recipe.rate(step, steps) * rising)
             self._learn(self.data.batch(step).to(self.device))
             self.step = step + 1
             if progress is not None:

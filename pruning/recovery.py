@@ -14,8 +14,8 @@ from pruning.importance import importance_by_task
 from pruning.prune import prune
 from search_spaces.architecture import Architecture
 
-#: Share of the samples before pruning; the rest recovers.
-DENSE_SHARE = 0.4
+#: Share of the samples before pruning, enough to rank filters; the rest recovers.
+DENSE_SHARE = 0.25
 #: Training batches on which importance is estimated.
 _RANKING_BATCHES = 6
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
+from search_spaces.space import MutationError
 from studies.admission import Admission, admit, check_feasible, network_key
 from studies.problem import Problem
 from studies.record import TrialRecord
@@ -19,10 +21,12 @@ from studies.store import StudyStore
 _PATIENCE = 20
 #: Proposals in a row without a new candidate before the search ends.
 _MOST_PROPOSALS = 200
-#: Random draws when looking for new networks within the budget.
-_MOST_DRAWS = 2000
+#: Random draws, and steps to neighbours, when looking for new networks within the budget.
+_MOST_DRAWS, _MOST_STEPS = 600, 600
 #: Networks within the budget among which the one nearest to a wanted cost is taken.
 _POOL = 24
+#: Of so many nearest ones, the one that trains fastest is taken: pruning begins dense.
+_NEAREST = 4
 #: Steps of it modulo 1 fill the unit interval evenly.
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
@@ -70,6 +74,10 @@ class Proposals:
             )
         return self._cheapest
 
+    def check_feasible(self) -> None:
+        """Raise ``StudyError`` with the cheapest cost where no network is within the budget."""
+        _ = self.cheapest
+
     def admission(self, architecture: Architecture) -> Admission:
         """What an architecture costs, and whether that is within the budget."""
         return admit(architecture, self._config.budget, measure=self._measures, device=self._device)
@@ -77,59 +85,77 @@ class Proposals:
     def enqueue_first(self, store: StudyStore, records: Sequence[TrialRecord]) -> None:
         """Queue the shared preset and what the user gave, as far as it is new to the study."""
         known = {record.architecture for record in records}
-        first = () if records else (self.problem.reference,)
-        for architecture in dict.fromkeys((*first, *self._config.enqueue)):
+        for architecture in dict.fromkeys((self.problem.reference, *self._config.enqueue)):
             if architecture not in known:
                 store.enqueue(self.problem.space, architecture)
 
     def propose(self, store: StudyStore, trained: int) -> Iterator[Proposal]:
-        """Proposals until one is admitted, that one last; without it if none is found.
+        """One proposal after the other, bounded; ends early where nothing new is found.
 
-        ``trained`` is how many candidates the study has trained so far.
+        ``trained`` is how many candidates the study has trained so far. What is proposed depends
+        on the study's seed and its finished trials alone, however often it was stopped.
         """
         for attempt in range(_MOST_PROPOSALS):
-            records = store.records()
-            count = sum(r.status not in ("failed", "interrupted") for r in records)
-            seed = self._config.seed + count
-            waiting = any(r.status == "waiting" for r in records)
-            if not waiting and self._draws(trained, attempt):
-                drawn = self._drawn(seed + attempt, trained)
+            statuses = [record.status for record in store.records()]
+            finished = sum(s in ("complete", "refused", "repeated") for s in statuses)
+            seed = zlib.crc32(f"{self._config.seed}/{finished}/{attempt}".encode())
+            if "waiting" not in statuses and self._draws(trained, attempt):
+                drawn = self._drawn(random.Random(seed), trained)
                 if drawn is None:
                     return
                 store.enqueue(self.problem.space, drawn)
             number, architecture = store.ask(self.problem.space, self._config.sampler, seed)
-            proposal = Proposal(
+            yield Proposal(
                 number=number,
                 architecture=architecture,
                 admission=self.admission(architecture),
                 known=self.seen.get(network_key(architecture)),
             )
-            yield proposal
-            if proposal.accepted:
-                return
 
     def _draws(self, trained: int, attempt: int) -> bool:
         """Whether to draw from the space: at first, and where the sampler finds nothing new."""
         return self._config.sampler == "random" or trained < STARTUP or attempt >= _PATIENCE
 
-    def _drawn(self, seed: int, trained: int) -> Architecture | None:
-        """A random new network within the bounds that need no measuring; bounded.
+    def _drawn(self, rng: random.Random, trained: int) -> Architecture | None:
+        """A random new network within the bounds that need no measuring, None if none is found.
 
         But for the random sampler, draws are spread evenly over the logarithm of MACs: costs are
         known before training, and a front spans them all.
         """
-        rng, budget = random.Random(seed), self._config.budget
-        size = 1 if self._config.sampler == "random" else _POOL
-        pool: dict[Architecture, float] = {}
-        for _ in range(_MOST_DRAWS):
-            architecture = self.problem.space.sample(rng)
+        pool = self._pool(rng, 1 if self._config.sampler == "random" else _POOL)
+        if not pool:
+            return None
+        low, high = min(pool.values()), max(pool.values())
+        wanted = low + (high - low) * (trained * _GOLDEN % 1)
+        near = sorted(pool, key=lambda architecture: abs(pool[architecture] - wanted))[:_NEAREST]
+        return min(near, key=lambda architecture: cost_of(architecture.dense).macs)
+
+    def _pool(self, rng: random.Random, size: int) -> dict[Architecture, float]:
+        """New networks within the budget with the logarithm of their MACs.
+
+        Samples of the space; where these are too dear, neighbours of the cheapest network.
+        """
+        space, budget, pool = self.problem.space, self._config.budget, dict[Architecture, float]()
+
+        def collect(architecture: Architecture) -> bool:
             cost = cost_of(architecture, budget.deployment.resolution)
             if budget.allows(cost) and network_key(architecture) not in self.seen:
                 pool[architecture] = math.log(cost.macs)
-            if len(pool) == size:
-                break
-        if not pool:
-            return None if network_key(self.cheapest) in self.seen else self.cheapest
-        low, high = min(pool.values()), max(pool.values())
-        wanted = low + (high - low) * (trained * _GOLDEN % 1)
-        return min(pool, key=lambda architecture: abs(pool[architecture] - wanted))
+            return budget.allows(cost)
+
+        for _ in range(_MOST_DRAWS):
+            if len(pool) < size:
+                collect(space.sample(rng))
+        if pool:
+            return pool
+        collect(self.cheapest)
+        within = [self.cheapest]
+        for _ in range(_MOST_STEPS):
+            if len(pool) < size:
+                try:
+                    neighbour = space.mutate(rng.choice(within), rng)
+                except MutationError:
+                    break
+                if collect(neighbour):
+                    within.append(neighbour)
+        return pool

@@ -14,6 +14,7 @@ from nas.quantity import written
 from studies.commands.options import DEFAULT_STORAGE
 from studies.commands.parser import PROGRAM
 from studies.delta_m import signed_change
+from studies.errors import StudyError
 from studies.figures import percent, short_metric
 from studies.record import TrialRecord
 from studies.result import StudyResult
@@ -91,7 +92,12 @@ def baseline_table(result: StudyResult) -> Table:
 
 
 def best_of(result: StudyResult) -> TrialRecord:
-    """The network of the front that one would take: one that is better and cheaper, if any."""
+    """The network of the front that one would take: one that is better and cheaper, if any.
+
+    Raises ``StudyError`` where no candidate was trained yet.
+    """
+    if not result.front:
+        raise StudyError(f"study {result.study} has no trained candidate yet, run it again")
     better = [record for record in result.front if beats_single_tasks(record, result)]
     return max(better or result.front, key=lambda record: record.delta_m)
 

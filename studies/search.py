@@ -51,6 +51,7 @@ class Search:
         self.config = problem.config
         self.observer = observer
         self.trained = 0
+        self.longest_s = 0.0
         make_sampler(self.config.sampler, 0)
         self.proposals = Proposals(problem, device_named(self.config.device).type)
         for architecture in self.config.enqueue:
@@ -58,7 +59,7 @@ class Search:
 
     def check_feasible(self) -> None:
         """Raise ``StudyError`` with the cheapest cost where no network is within the budget."""
-        assert self.proposals.cheapest is not None
+        self.proposals.check_feasible()
 
     def run(self) -> StudyResult:
         """Prepare, train the baselines, search."""
@@ -122,6 +123,7 @@ class Search:
             ) from None
         finally:
             self.observer.training_ends()
+        self.longest_s = max(self.longest_s, trained.seconds)
         cost = cost_of(architecture, self.config.budget.deployment.resolution)
         store.add_baseline(
             Baseline(
@@ -135,7 +137,7 @@ class Search:
     # --- candidates ---------------------------------------------------------------------------
 
     def _search_candidates(self, store: StudyStore, begin: float) -> None:
-        failures, longest = 0, 0.0
+        failures, longest = 0, self.longest_s
         while self.trained < self.config.trials:
             limit = self.config.time_limit_s
             if limit is not None and time.monotonic() - begin + longest > limit:
@@ -158,8 +160,10 @@ class Search:
     def _next(self, store: StudyStore) -> Proposal | None:
         """The next candidate to train, None if none is found; the others are turned away."""
         for proposal in self.proposals.propose(store, self.trained):
-            if proposal.accepted:
+            if proposal.accepted and self._fits_memory(store, proposal):
                 return proposal
+            if proposal.accepted:
+                continue
             if proposal.known is None:
                 admission = proposal.admission
                 store.refuse(proposal.number, "refused", admission.reason, admission.constraints)
@@ -169,6 +173,15 @@ class Search:
             self.observer.trial_ends(store.record(proposal.number))
         return None
 
+    def _fits_memory(self, store: StudyStore, proposal: Proposal) -> bool:
+        try:
+            self.bench.check_memory(proposal.architecture)
+        except TrainingMemoryError as error:
+            store.refuse(proposal.number, "refused", str(error), {"memory": 1.0})
+            self.observer.trial_ends(store.record(proposal.number))
+            return False
+        return True
+
     # --- one trial ----------------------------------------------------------------------------
 
     def _train(self, store: StudyStore, candidate: Proposal) -> bool:
@@ -177,16 +190,11 @@ class Search:
         self.observer.training_starts(f"trial {number}", architecture)
         self.proposals.seen[network_key(architecture)] = number
         try:
-            self.bench.check_memory(architecture)
             trained = self.bench.train_candidate(architecture, self.observer.training_step)
             self._complete(store, candidate, trained)
         except KeyboardInterrupt:
             store.retry(number)
             raise
-        except TrainingMemoryError as error:
-            store.refuse(number, "refused", str(error), {"memory": 1.0})
-            self.observer.trial_ends(store.record(number))
-            return False
         except TrainingError as error:
             store.fail(number, "failed", str(error))
             self.observer.trial_ends(store.record(number))

@@ -39,6 +39,8 @@ _LOCK_TIMEOUT_S = 30
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
 _STATUS, _REASON = "status", "reason"
+#: Where Optuna keeps the parameters of a queued trial.
+_FIXED = "fixed_params"
 
 #: What comes of overwritten bytes in a database whose pages are still whole.
 _DAMAGE = (UnicodeDecodeError, json.JSONDecodeError, LookupError)
@@ -134,7 +136,9 @@ class StudyStore:
     def enqueue(self, space: SearchSpace, architecture: Architecture) -> None:
         """Let an architecture be asked for before anything else; raises ``ArchitectureError``."""
         with _storage_errors(self.url):
-            self._study.enqueue_trial(space.parameters(architecture))
+            self._study.enqueue_trial(
+                space.parameters(architecture), user_attrs=architecture_attributes(architecture)
+            )
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -218,10 +222,12 @@ class StudyStore:
     def retry(self, number: int) -> None:
         """Mark a trial as interrupted and queue the same candidate again."""
         with _storage_errors(self.url):
-            parameters = self._study.get_trials(deepcopy=False)[number].params
+            trial = self._study.get_trials(deepcopy=False)[number]
+            parameters = trial.params or trial.system_attrs.get(_FIXED)
             self.fail(number, "interrupted", "stopped before its end; queued again")
             if parameters:
-                self._study.enqueue_trial(parameters)
+                kept = {n: v for n, v in trial.user_attrs.items() if n.startswith("architecture")}
+                self._study.enqueue_trial(parameters, user_attrs=kept)
 
     def _trial(self, number: int) -> optuna.Trial:
         stored = self._study.get_trials(deepcopy=False)[number]
