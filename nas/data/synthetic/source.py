@@ -9,18 +9,13 @@ import numpy as np
 from nas.data.source import SPLITS, DataError, Frame, Split
 from nas.data.synthetic.generate import generate
 from nas.data.synthetic.render import Renderer
-from nas.data.synthetic.world import CLASSES, World
+from nas.data.synthetic.world import World
 from nas.resolution import Resolution
+from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.task_spec import TaskSpec
 
 #: Goes up whenever any frame changes, so that caches are built anew.
 RENDERER_VERSION = 2
-
-_TASKS = (
-    TaskSpec(name="segmentation", kind="segmentation", channels=len(CLASSES), classes=CLASSES),
-    TaskSpec(name="depth", kind="depth", channels=1, positive=True),
-    TaskSpec(name="motion", kind="motion", channels=2, classes=("static", "moving")),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +49,7 @@ class SyntheticSource:
     @property
     def tasks(self) -> tuple[TaskSpec, ...]:
         """Segmentation, depth and motion."""
-        return _TASKS
+        return DEFAULT_TASKS
 
     @property
     def has_previous(self) -> bool:

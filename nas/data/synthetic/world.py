@@ -8,22 +8,12 @@ from enum import IntEnum
 
 from nas.data.synthetic.camera import EgoMotion
 from nas.data.synthetic.solids import Solid
+from search_spaces.default_tasks import SEGMENTATION_CLASSES
 
 Colour = tuple[float, float, float]
 
 #: Class names of the segmentation; the label is the index.
-CLASSES = (
-    "road",
-    "lane_marking",
-    "pavement",
-    "terrain",
-    "building",
-    "vegetation",
-    "pole",
-    "vehicle",
-    "pedestrian",
-    "sky",
-)
+CLASSES = SEGMENTATION_CLASSES
 #: Nothing moves slower than this, in m/s: what moves can be seen to move.
 SLOWEST = 1.5
 
