@@ -43,7 +43,7 @@ class Forecast:
             f"tasks {names}; data {', '.join(source.name for source in problem.sources)}",
             f"space of {problem.space.size():.2g} networks: {self.share:.0%} of {_SAMPLES} samples "
             f"fit, they cost {written('macs', self.cheapest)} to {written('macs', self.dearest)}",
-            f"reference network: {problem.reference.encoder.depth} of width "
+            f"first candidate: {problem.reference.encoder.depth} of width "
             f"{problem.reference.encoder.width}, shared by all tasks: "
             f"{written('macs', self.reference.macs)}, {written('params', self.reference.params)}",
             f"{config.trials} candidates{known}",
