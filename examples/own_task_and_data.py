@@ -16,16 +16,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.budget import Budget
 from nas.data.source import Frame, Split
+from nas.data.window import Window
 from nas.fidelity import Fidelity
 from nas.resolution import Resolution
 from nas.tasks.class_labels import nearest_pixels
 from nas.tasks.kinds import KINDS
-from nas.tasks.task import Array, LabelStatistics, Metric, Task
+from nas.tasks.task import Array, LabelStatistics, Metric, Picture, Task
 from search_spaces.task_spec import TaskSpec
 from studies.config import SearchConfig
 from studies.report import best_of, print_report
@@ -56,14 +56,15 @@ class DiscDistance(Task):
         columns = nearest_pixels(label.shape[1], resolution.width)
         return label[rows[:, None], columns].astype(np.float32)
 
-    def zoom_label(self, label: Tensor, factor: float) -> Tensor:
-        """In an enlarged picture all distances are longer."""
-        return torch.where(label >= 0, label * factor, label)
+    def crop_label(self, label: Tensor, window: Window) -> Tensor:
+        """Pixels move with their image, and in an enlarged picture all distances are longer."""
+        moved = super().crop_label(label, window)
+        return torch.where(moved >= 0, moved * window.horizontal_zoom, moved)
 
     def statistics(self, labels: Iterable[Array]) -> LabelStatistics:
         """Training begins at the median, which is the best constant prediction too."""
         median = torch.tensor([np.median(np.stack(list(labels)))], dtype=torch.float32)
-        return LabelStatistics(initial_bias=median, class_weights=None, constant=median)
+        return LabelStatistics(initial_bias=median, weights=None, constant=median)
 
     def loss(self, output: Tensor, label: Tensor, statistics: LabelStatistics) -> Tensor:
         """Mean absolute error over the labelled pixels."""
@@ -74,14 +75,14 @@ class DiscDistance(Task):
         """A fresh accumulator."""
         return MeanError()
 
-    def picture_of_label(self, label: Array) -> NDArray[np.uint8]:
+    def picture_of_label(self, label: Array, image: Picture) -> Picture:
         """The nearer, the brighter."""
         grey = 255 - np.clip(np.asarray(label, np.float32) * 400, 0, 255)
         return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=-1)
 
-    def picture_of_output(self, output: Tensor) -> NDArray[np.uint8]:
+    def picture_of_output(self, output: Tensor, image: Picture) -> Picture:
         """The same shades."""
-        return self.picture_of_label(output[0].float().cpu().numpy())
+        return self.picture_of_label(output[0].float().cpu().numpy(), image)
 
 
 class MeanError:

@@ -114,11 +114,16 @@ def _working_set(node: Node, resolution: Resolution) -> int:
 
 
 def _input_stride(layer: Layer) -> int:
+    if not layer.output_stride:
+        return 0
     if layer.kind == "deconv":
         return layer.output_stride * layer.stride
     return max(1, layer.output_stride // layer.stride)
 
 
 def _positions(resolution: Resolution, stride: int) -> int:
+    """Positions of a map of that output stride; one where a vector stands for the whole frame."""
+    if not stride:
+        return 1
     padded = resolution.padded
     return (padded.width // stride) * (padded.height // stride)

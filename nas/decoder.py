@@ -2,20 +2,16 @@
 
 A decoder has one level per output stride, coarse to fine. A level turns what it reads of the
 encoder, and the finer-going features of the level above, into features that links may join.
-The head turns the finest level into the task's output at input resolution.
+The head (``nas.head``) turns the finest level into the task's output.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nas.convolution import convolution, convolution_block, layers_by_name
 from nas.plan import Node
-
-#: Of positive outputs.
-_LARGEST_LOG = 10.0
 
 
 class FPNLevel(nn.Module):
@@ -56,29 +52,6 @@ class FCN8Level(nn.Module):
         if self.up is not None and coarser is not None:
             scores = scores + self.up(coarser)
         return scores
-
-
-class Head(nn.Module):
-    """The last layer: a 1×1 score upsampled bilinearly, or FCN8's learned upsampling.
-
-    Works in fp32 from the score on; positive outputs are the exponential of the score, bounded to
-    between 1/22,026 and 22,026 so that frames unlike any seen give no infinities.
-    """
-
-    def __init__(self, node: Node, *, positive: bool) -> None:
-        super().__init__()
-        self.score = convolution(node.layers[0])
-        self.upsampling = node.layers[0].output_stride
-        self.positive = positive
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Finest level ``(B, D, h, w)`` to the task's output ``(B, C, H, W)`` in fp32."""
-        score = self.score(x).float()
-        if self.upsampling > 1:
-            score = F.interpolate(
-                score, scale_factor=float(self.upsampling), mode="bilinear", align_corners=False
-            )
-        return torch.exp(score.clamp(-_LARGEST_LOG, _LARGEST_LOG)) if self.positive else score
 
 
 def decoder_level(node: Node) -> nn.Module:

@@ -7,8 +7,11 @@ from dataclasses import replace
 from nas.encoder_plan import kept_stage_channels, task_reads, widths
 from nas.plan import Layer, Node, Read
 from search_spaces.architecture import Architecture
+from search_spaces.decoder_spec import LEVELS
 from search_spaces.filter_ratios import kept_channels
 
+#: Numbers that the head of a whole frame keeps of each channel.
+MOMENTS = 3
 _STAGE_OF_STRIDE = {4: 1, 8: 2, 16: 3, 32: 4}
 
 
@@ -16,10 +19,14 @@ def decoder_nodes(a: Architecture) -> list[Node]:
     """Levels coarse to fine; at each level all tasks first, then the links between them."""
     nodes: dict[str, Node] = {}
     tops: dict[str, Read] = {}
-    for stride in a.decoder.levels:
-        levels = {task: _level(a, nodes, task, stride, tops.get(task)) for task in a.task_names}
+    for stride in LEVELS:
+        levels = {
+            task.name: _level(a, nodes, task.name, stride, tops.get(task.name))
+            for task in a.tasks
+            if stride in a.decoder.levels_of(task)
+        }
         nodes.update({node.name: node for node in levels.values()})
-        tops = {t: Read(node=n.name, channels=n.channels) for t, n in levels.items()}
+        tops |= {t: Read(node=n.name, channels=n.channels) for t, n in levels.items()}
         for link in a.links:
             if link.level == stride:
                 source = levels[link.source]
@@ -36,7 +43,8 @@ def _level(
     reads = _fused_reads(a, nodes, task, stride)
     width = widths(reads)
     channels = _decoder_width(a, task)
-    if a.decoder.kind == "fpn":
+    kind = a.decoder.kind_of(a.task(task))
+    if kind == "fpn":
         layers = [
             _conv("lateral.0", width, channels, 1, stride),
             _conv("merge.0", (channels,), channels, 3, stride),
@@ -53,12 +61,12 @@ def _level(
         channels=channels,
         stride=stride,
         layers=tuple(layers),
-        operation=a.decoder.kind,
+        operation=kind,
     )
 
 
 def _decoder_width(a: Architecture, task: str) -> int:
-    if a.decoder.kind == "fcn8":
+    if a.decoder.kind_of(a.task(task)) == "fcn8":
         return a.task(task).channels
     return kept_channels(a.decoder.width, a.ratio(task, "decoder"))
 
@@ -122,21 +130,34 @@ def _link(source: str, target: str, operation: str, origin: Node, top: Read) -> 
 
 
 def _head(a: Architecture, task: str, top: Read) -> Node:
-    channels = a.task(task).channels
-    stride = a.decoder.levels[-1]
-    if a.decoder.kind == "fpn":
-        layer = _conv("score", (top.channels,), channels, 1, stride, bias=True)
+    spec = a.task(task)
+    stride = a.decoder.levels_of(spec)[-1]
+    operation = "fpn" if spec.output_stride == 1 else "cells"
+    if not spec.dense:
+        operation = "vector"
+        layers = _vector_layers(top.channels, spec.channels)
+    elif a.decoder.kind_of(spec) == "fcn8":
+        operation = "fcn8"
+        layers = (_deconv("score", spec.channels, 2 * stride, stride, 1),)
     else:
-        layer = _deconv("score", channels, 2 * stride, stride, 1)
+        layers = (_conv("score", (top.channels,), spec.channels, 1, stride, bias=True),)
     return Node(
         name=f"decoder.{task}.head",
         kind="head",
         owners=(task,),
         reads=(top,),
-        channels=channels,
-        stride=1,
-        layers=(layer,),
-        operation=a.decoder.kind,
+        channels=spec.channels,
+        stride=spec.output_stride,
+        layers=layers,
+        operation=operation,
+    )
+
+
+def _vector_layers(width: int, channels: int) -> tuple[Layer, ...]:
+    """Two layers on the moments of the finest level: means, and means weighted by x and by y."""
+    return (
+        _conv("hidden", (width,) * MOMENTS, width, 1, 0, bias=True),
+        _conv("score", (width,), channels, 1, 0, bias=True),
     )
 
 

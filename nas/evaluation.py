@@ -69,6 +69,7 @@ def constant_metrics(
                     if name in cached.labels
                     for label in cached.labels[name]
                 ),
+                sets[0].resolution,
             )
         )
         for name, task in tasks.items()

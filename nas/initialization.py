@@ -8,8 +8,9 @@ import zlib
 import torch
 from torch import nn
 
-from nas.decoder import FCN8Level, Head
+from nas.decoder import FCN8Level
 from nas.fusion import RecurrentFusion
+from nas.head import Head
 
 
 def initialize(network: nn.Module, seed: int) -> None:

@@ -32,11 +32,10 @@ def training_bytes(plan: Plan, resolution: Resolution, batch_size: int) -> int:
     for node in plan.nodes:
         frames = 2 if node.kind in ENCODER_KINDS and node.name in plan.previous_nodes else 1
         for layer in node.layers:
-            positions = (padded.width // layer.output_stride) * (
-                padded.height // layer.output_stride
-            )
+            stride = layer.output_stride
+            positions = (padded.width // stride) * (padded.height // stride) if stride else 1
             values += frames * layer.out_channels * positions
-    outputs = sum(task.channels for task in plan.architecture.tasks)
+    outputs = sum(t.channels for t in plan.architecture.tasks if t.output_stride == 1)
     values += outputs * padded.width * padded.height
     params = plan_cost(plan, DEPLOYMENT).params
     return params * _BYTES_PER_PARAMETER + batch_size * values * _BYTES_PER_ACTIVATION

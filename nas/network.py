@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 import torch
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nas.compile import compile_plan
-from nas.decoder import Head, decoder_level
+from nas.decoder import decoder_level
 from nas.encoder import EncoderPart, Stem, residual_stage
 from nas.fusion import RecurrentFusion
+from nas.head import head
 from nas.initialization import initialize
 from nas.link import Link
 from nas.plan import ENCODER_KINDS, IMAGE, Node, Plan, Read
@@ -26,8 +27,9 @@ class Network(nn.Module):
     """A multi-task network that executes its plan node by node.
 
     Frames are ``(B, streams, 3, H, W)``, the current one first, in the normalisation of
-    ``nas.data.batches``. Outputs are ``{task: (B, C, H, W)}`` in fp32. Sides that are no multiple
-    of 32 are padded inside and the outputs cropped.
+    ``nas.data.batches``. Outputs are in fp32, by task: ``(B, C, H, W)`` of pixels, ``(B, C,
+    ⌈H/s⌉, ⌈W/s⌉)`` of cells of ``s`` pixels, ``(B, C)`` of whole frames. Sides that are no
+    multiple of 32 are padded inside and the outputs cropped.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -54,16 +56,28 @@ class Network(nn.Module):
         name = next(n.name for n in self.plan.nodes if n.kind == "stem").split(".")[1]
         return cast(EncoderPart, self.encoder[name])
 
-    def forward(self, frames: Tensor) -> dict[str, Tensor]:
-        """Outputs of each task from ``(B, streams, 3, H, W)``."""
+    def forward(self, frames: Tensor, tasks: Collection[str] | None = None) -> dict[str, Tensor]:
+        """Outputs of each task from ``(B, streams, 3, H, W)``.
+
+        ``tasks`` names those that are wanted, by default all: what only the others need is not
+        run, so it keeps its running statistics and gets no gradient.
+        """
         _, streams, _, height, width = frames.shape
         if streams != self.streams:
             raise ValueError(f"got {streams} frames, this network reads {self.streams}")
+        wanted = self._nodes_for(tasks)
         current = _padded(frames[:, 0])
         if not self.plan.features:
-            return _cropped(self._decode(self._encode(current), {}), height, width)
-        maps, previous = self._encode_pair(current, _padded(frames[:, 1]))
-        return _cropped(self._decode(maps, previous), height, width)
+            outputs = self._decode(self._encode(current, wanted), {}, wanted)
+        else:
+            maps, previous = self._encode_pair(current, _padded(frames[:, 1]), wanted)
+            outputs = self._decode(maps, previous, wanted)
+        return self._cropped(outputs, height, width)
+
+    def _nodes_for(self, tasks: Collection[str] | None) -> frozenset[str]:
+        """Names of the nodes that some tasks need."""
+        wanted = self.plan.outputs if tasks is None else tasks
+        return frozenset(n.name for n in self.plan.nodes if set(wanted) & set(n.readers))
 
     def streaming(
         self, image: Tensor, features: Mapping[str, Tensor]
@@ -73,7 +87,7 @@ class Network(nn.Module):
         Returns the outputs and this frame's features, to be given with the next frame.
         """
         maps = self._encode(_padded(image))
-        outputs = _cropped(self._decode(maps, features), image.shape[-2], image.shape[-1])
+        outputs = self._cropped(self._decode(maps, features), image.shape[-2], image.shape[-1])
         return outputs, self._kept(maps)
 
     def features(self, image: Tensor) -> dict[str, Tensor]:
@@ -94,6 +108,14 @@ class Network(nn.Module):
             return self._decode(maps, {})
         return self._decode(maps, self._kept(self._encode(previous, self.plan.previous_nodes)))
 
+    def parameters_of(self, node: Node) -> list[nn.Parameter]:
+        """All that is learned in a node of the plan."""
+        if node.kind != "stem":
+            return list(self.get_submodule(node.name).parameters())
+        part = self.encoder[self._path(node)[0]]
+        inside = [m for name, m in part.named_children() if not name.startswith("layer")]
+        return [parameter for module in inside for parameter in module.parameters()]
+
     # --- execution ----------------------------------------------------------------------------
 
     def _encode(self, image: Tensor, only: frozenset[str] | None = None) -> Maps:
@@ -103,18 +125,22 @@ class Network(nn.Module):
                 maps[node.name] = self._run_encoder(node, _joined(node.reads, maps))
         return maps
 
-    def _encode_pair(self, current: Tensor, previous: Tensor) -> tuple[Maps, Maps]:
+    def _encode_pair(
+        self, current: Tensor, previous: Tensor, wanted: frozenset[str]
+    ) -> tuple[Maps, Maps]:
         """Both frames in one batch; nodes that only the current frame needs see that alone."""
         batch = current.shape[0]
         maps = {IMAGE: torch.cat([current, previous])}
         for node in self._encoder_nodes:
+            if node.name not in wanted:
+                continue
             x = _joined(node.reads, maps)
             if node.name not in self.plan.previous_nodes:
                 x = x[:batch]
             maps[node.name] = self._run_encoder(node, x)
         return (
             {name: x[:batch] for name, x in maps.items()},
-            {name: maps[name][batch:] for name in self.plan.features},
+            {name: maps[name][batch:] for name in self.plan.features if name in maps},
         )
 
     def _run_encoder(self, node: Node, x: Tensor) -> Tensor:
@@ -123,16 +149,23 @@ class Network(nn.Module):
             return self.augmentation[part][name](x)  # type: ignore[index,no-any-return]
         return cast(EncoderPart, self.encoder[part]).stage(node.stage, x)
 
-    def _decode(self, maps: Maps, previous: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _decode(
+        self,
+        maps: Maps,
+        previous: Mapping[str, Tensor],
+        wanted: frozenset[str] | None = None,
+    ) -> dict[str, Tensor]:
         maps = dict(maps)
         outputs = {}
         for node in self._decoder_nodes:
+            if wanted is not None and node.name not in wanted:
+                continue
             value = self._run_decoder(node, maps, previous)
             if node.kind == "head":
                 outputs[node.owners[0]] = value
             else:
                 maps[node.name] = value
-        return {task: outputs[task] for task in self.plan.outputs}
+        return {task: outputs[task] for task in self.plan.outputs if task in outputs}
 
     def _run_decoder(self, node: Node, maps: Maps, previous: Mapping[str, Tensor]) -> Tensor:
         values = [(r, _prefix(r, previous if r.frame == "previous" else maps)) for r in node.reads]
@@ -144,6 +177,13 @@ class Network(nn.Module):
         features = [v for r, v in values if self.plan.by_name[r.node].kind not in ("level", "link")]
         x = features[0] if len(features) == 1 else torch.cat(features, dim=1)
         return module(x, coarser[0] if coarser else None)  # type: ignore[no-any-return]
+
+    def _cropped(self, outputs: dict[str, Tensor], height: int, width: int) -> dict[str, Tensor]:
+        """Outputs at the frame's size; no slice where nothing was padded, for exported graphs."""
+        return {
+            task: _crop(output, self.plan.by_name[self.plan.outputs[task]].stride, height, width)
+            for task, output in outputs.items()
+        }
 
     # --- construction -------------------------------------------------------------------------
 
@@ -166,7 +206,7 @@ class Network(nn.Module):
         if node.kind == "link":
             return Link(node)
         spec = self.plan.architecture.task(node.owners[0])
-        return Head(node, positive=spec.positive)
+        return head(node, positive=spec.positive)
 
     @staticmethod
     def _path(node: Node) -> tuple[str, str]:
@@ -211,9 +251,9 @@ def _padded(image: Tensor) -> Tensor:
     return F.pad(image, (0, right, 0, bottom)) if bottom or right else image
 
 
-def _cropped(outputs: dict[str, Tensor], height: int, width: int) -> dict[str, Tensor]:
-    """Outputs at the frame's size; no slice where nothing was padded, for exported graphs."""
-    return {
-        task: output if output.shape[-2:] == (height, width) else output[..., :height, :width]
-        for task, output in outputs.items()
-    }
+def _crop(output: Tensor, stride: int, height: int, width: int) -> Tensor:
+    """What a map of that stride, one of the padded frame, holds of the frame itself."""
+    if not stride:
+        return output
+    rows, columns = -(-height // stride), -(-width // stride)
+    return output if output.shape[-2:] == (rows, columns) else output[..., :rows, :columns]

@@ -25,8 +25,9 @@ class Layer:
     """One convolution (``conv``) or transposed convolution (``deconv``) with square kernel.
 
     ``name`` is its path inside the node's module; ``inputs`` are the widths of the maps that its
-    input is concatenated from; ``output_stride`` is the frame's side over the output's; ``norm``
-    says that a batch normalisation follows.
+    input is concatenated from; ``output_stride`` is the frame's side over the output's, 0 where
+    the output is one position for the whole frame; ``norm`` says that a batch normalisation
+    follows.
     """
 
     name: str
@@ -64,8 +65,9 @@ class Node:
     """A piece of the network: what it reads, its layers, and the output it offers.
 
     ``owners`` are the tasks it was built for; ``readers`` the output tasks that need it.
-    ``channels`` and ``stride`` describe the output. ``operation`` is a link's or a fusion's; of
-    levels and heads it is the kind of decoder. ``stage`` is -1 outside of the encoder.
+    ``channels`` and ``stride`` describe the output, stride 0 is one vector a frame.
+    ``operation`` is a link's or a fusion's; of a level it is the kind of decoder, of a head
+    ``fpn``, ``fcn8``, ``cells`` or ``vector``. ``stage`` is -1 outside of the encoder.
     """
 
     name: str

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nas.asynchronous import OwnGradients
 from nas.data.batches import Batch, TrainingData
-from nas.decoder import Head
+from nas.head import Head
 from nas.network import Network
 from nas.precision import Precision, training_precision
 from nas.tasks.task import LabelStatistics
@@ -50,6 +51,9 @@ class Training:
 
     ``statistics`` are of the labels of every task; the output layers begin at the bias that
     predicts the labels' distribution. ``history`` holds each step's losses by task.
+
+    Batches may label some of the tasks: what only the others need is not run and stays as it is,
+    and a task's own parameters are updated once a batch of its samples was seen (``OwnGradients``).
     """
 
     def __init__(
@@ -81,6 +85,8 @@ class Training:
         self._moments_since = self.step
         self.network = network.to(self.device).train()
         self.precision.prepare(self.network)
+        own = own_parameters(self.network)
+        self._own_gradients = OwnGradients(own, self.data.batch_size)
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(network, self.recipe.weight_decay), lr=0.0, fused=True
         )
@@ -103,13 +109,14 @@ class Training:
         self._refuse_divergence(values)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
+        self._own_gradients.settle(batch.samples)
         self.optimizer.step()
         self.history.append(values)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of every task that the batch labels."""
         with self.precision.autocast(self.device):
-            outputs = self.network(batch.frames)
+            outputs = self.network(batch.frames, tasks=batch.labels)
         return {
             name: self.data.tasks[name].loss(outputs[name], label, self.statistics[name])
             for name, label in batch.labels.items()
@@ -123,6 +130,15 @@ class Training:
     def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+
+
+def own_parameters(network: Network) -> dict[str, list[nn.Parameter]]:
+    """By task, the parameters that it alone needs; those of several tasks are in none."""
+    own: dict[str, list[nn.Parameter]] = {task: [] for task in network.plan.outputs}
+    for node in network.plan.nodes:
+        if len(node.readers) == 1:
+            own[node.readers[0]] += network.parameters_of(node)
+    return own
 
 
 def begin_at_prior(network: Network, statistics: Mapping[str, LabelStatistics]) -> None:

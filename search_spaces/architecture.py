@@ -51,6 +51,8 @@ class Architecture:
         self._check_words()
         self._set("tasks", ordered_tasks(self.tasks))
         self._check_tasks()
+        if all(task.output_stride != 1 for task in self.tasks):
+            self._set("decoder", replace(self.decoder, kind="fpn"))
         if self.streams == 1:
             self._set("fusion", "concat")
         if len(self.tasks) == 1:
@@ -148,12 +150,17 @@ class Architecture:
         links = {
             link
             for link in self.links
-            if link.source in names and link.target in names and link.level in self.decoder.levels
+            if link.source in names and link.target in names and self._can_link(link)
         }
         _reject_contradiction(
             "links", {(link.source, link.target, link.level) for link in links}, len(links)
         )
         return tuple(sorted(links))
+
+    def _can_link(self, link: SynergyLink) -> bool:
+        """Whether both ends are dense and have a level there."""
+        ends = (self.task(link.source), self.task(link.target))
+        return all(t.dense and link.level in self.decoder.levels_of(t) for t in ends)
 
     def _effective_augmentations(self) -> tuple[Augmentation, ...]:
         given = {
@@ -169,7 +176,8 @@ class Architecture:
         return tuple(sorted(alive))
 
     def _is_read(self, a: Augmentation, alive: set[tuple[str, int]]) -> bool:
-        decoded = a.stage > 0 and STAGE_STRIDES[a.stage] in self.decoder.levels
+        levels = self.decoder.levels_of(self.task(a.task))
+        decoded = a.stage > 0 and STAGE_STRIDES[a.stage] in levels
         branches = a.stage + 1 == self.sharing.depth(a.task) < STAGES
         return decoded or branches or (a.task, a.stage + 1) in alive
 
@@ -182,7 +190,7 @@ class Architecture:
         if p.task not in self.task_names:
             return False
         if p.part == "decoder":
-            return self.decoder.kind != "fcn8"
+            return self.decoder.kind_of(self.task(p.task)) != "fcn8"
         depth = self.sharing.depth(p.task)
         return depth > 0 if p.part == "shared" else depth < STAGES
 

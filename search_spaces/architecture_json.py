@@ -34,6 +34,9 @@ _RECORDS: Mapping[str, type[Any]] = {
 def encode(architecture: Architecture) -> dict[str, object]:
     """Plain values; the sharing is its list of partitions, stem first."""
     values = asdict(architecture)
+    for task in values["tasks"]:
+        if task["output_stride"] == 1:  # as before there were others: ids stay the same
+            del task["output_stride"]
     return {"format": FORMAT, **_listed(values), "sharing": _listed(values["sharing"]["stages"])}
 
 

@@ -18,6 +18,7 @@ from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import PARTS, FilterRatio
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import OPERATIONS, SynergyLink
+from search_spaces.task_spec import TaskSpec
 
 if TYPE_CHECKING:
     from search_spaces.space import SearchSpace
@@ -49,7 +50,9 @@ def build(space: SearchSpace, choose: Chooser) -> Architecture:
             a for name in names for a in _augmentations(space, choose, name, depths[name])
         ),
         pruning=tuple(
-            p for name in names for p in _ratios(space, choose, name, depths[name], decoder)
+            p
+            for task in space.tasks
+            for p in _ratios(space, choose, task, depths[task.name], decoder)
         ),
         weighting=weighting,
     )
@@ -95,7 +98,7 @@ def _as_asked(space: SearchSpace, stages: int, depth: int) -> int:
 
 
 def _decoder(space: SearchSpace, choose: Chooser) -> DecoderSpec:
-    kind = choose("decoder.kind", space.decoders)
+    kind = choose("decoder.kind", space.decoders) if space.predicts_pixels else "fpn"
     if kind == "fcn8":
         return DecoderSpec(kind=kind)
     return DecoderSpec(kind=kind, width=choose("decoder.width", space.decoder_widths))
@@ -148,11 +151,16 @@ def _augmentations(
 
 
 def _ratios(
-    space: SearchSpace, choose: Chooser, task: str, depth: int, decoder: DecoderSpec
+    space: SearchSpace, choose: Chooser, task: TaskSpec, depth: int, decoder: DecoderSpec
 ) -> tuple[FilterRatio, ...]:
-    active = {"shared": depth > 0, "branch": depth < STAGES, "decoder": decoder.kind != "fcn8"}
+    name = task.name
+    active = {
+        "shared": depth > 0,
+        "branch": depth < STAGES,
+        "decoder": decoder.kind_of(task) != "fcn8",
+    }
     return tuple(
-        FilterRatio(task=task, part=part, ratio=choose(f"prune.{task}.{part}", space.pruning))
+        FilterRatio(task=name, part=part, ratio=choose(f"prune.{name}.{part}", space.pruning))
         for part in PARTS
         if active[part]
     )

@@ -14,6 +14,7 @@ from search_spaces.architecture import FUSIONS, WEIGHTINGS, Architecture
 from search_spaces.axes import AXES, LINK_LEVELS, NONE, Choice, read_assignment
 from search_spaces.choosing import Ask, Change, Dice, Nearest, Replay, Suggester
 from search_spaces.decoder_spec import DECODERS
+from search_spaces.default_tasks import TWO_FRAME_KINDS
 from search_spaces.synergy import OPERATIONS
 from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
 from search_spaces.vocabulary import DecoderKind, Fusion, Weighting
@@ -75,10 +76,20 @@ class SearchSpace:
 
     def link_sources(self, target: str) -> tuple[str, ...]:
         """Where a link into a task may come from, ``none`` first if there may be none."""
-        others = tuple(name for name in self.task_names if name != target)
-        if self.links == (NONE,) or not others:
+        linkable = tuple(task.name for task in self.tasks if self._has_link_levels(task))
+        others = tuple(name for name in linkable if name != target)
+        if self.links == (NONE,) or target not in linkable or not others:
             return (NONE,)
         return ((NONE,) if NONE in self.links else ()) + others
+
+    def _has_link_levels(self, task: TaskSpec) -> bool:
+        """Whether a task's decoder has every level that links may be at."""
+        return task.dense and task.output_stride <= min(self.link_levels)
+
+    @property
+    def predicts_pixels(self) -> bool:
+        """Whether a task has a choice of decoders."""
+        return any(task.output_stride == 1 for task in self.tasks)
 
     @property
     def fingerprint(self) -> str:
@@ -174,8 +185,8 @@ class SearchSpace:
 
 
 def default_streams(tasks: Sequence[TaskSpec]) -> int:
-    """Two frames where a task is about motion, else one."""
-    return 2 if any(task.kind == "motion" for task in tasks) else 1
+    """Two frames where a task needs them, else one."""
+    return 2 if any(task.kind in TWO_FRAME_KINDS for task in tasks) else 1
 
 
 _LIMITS = {

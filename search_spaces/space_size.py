@@ -16,19 +16,24 @@ if TYPE_CHECKING:
 def size(space: SearchSpace) -> int:
     """Exact number of different architectures.
 
-    Tasks differ in name only, so what a task may do of its own depends on the number of stages
-    that it shares and on nothing else: the sum over all trees of the product over tasks is a
-    recursion over group sizes.
+    What a task may do of its own depends on the number of stages that it shares, and on whether
+    its decoder can be pruned (an FCN8 cannot): the sum over all trees of the product over tasks
+    is a recursion over group sizes.
     """
-    per_decoder = {
-        kind: _sharings(space, kind != "fcn8")
-        * (1 if kind == "fcn8" else len(space.decoder_widths))
-        for kind in space.decoders
-    }
+    if not space.predicts_pixels:
+        decoders = len(space.decoder_widths) * _sharings(space, fixed=0)
+    else:
+        pixels = sum(task.output_stride == 1 for task in space.tasks)
+        decoders = sum(
+            _sharings(space, fixed=pixels)
+            if kind == "fcn8"
+            else len(space.decoder_widths) * _sharings(space, fixed=0)
+            for kind in space.decoders
+        )
     streams = sum(len(space.fusions) if count == 2 else 1 for count in space.streams)
     weightings = len(space.weightings) if len(space.tasks) > 1 else 1
     encoders = len(space.encoders) * len(space.widths)
-    return encoders * streams * weightings * _links(space) * sum(per_decoder.values())
+    return encoders * streams * weightings * _links(space) * decoders
 
 
 def _links(space: SearchSpace) -> int:
@@ -50,30 +55,41 @@ def _own_choices(space: SearchSpace, depth: int, decoder_can_prune: bool) -> int
     return prunings * (augmentations if depth else 1)
 
 
-def _sharings(space: SearchSpace, decoder_can_prune: bool) -> int:
-    """Sharing trees, each weighted with what its tasks may do of their own."""
-    own = [_own_choices(space, depth, decoder_can_prune) for depth in range(STAGES + 1)]
-    tasks = len(space.tasks)
-    if space.shared_stages and tasks > 1:
-        return sum(own[depth] ** tasks for depth in space.shared_stages)
+def _sharings(space: SearchSpace, *, fixed: int) -> int:
+    """Sharing trees, each weighted with what its tasks may do of their own.
+
+    ``fixed`` of the tasks have decoders that cannot be pruned.
+    """
+    depths = range(STAGES + 1)
+    rigid, free = ([_own_choices(space, d, can) for d in depths] for can in (False, True))
+    others = len(space.tasks) - fixed
+    if space.shared_stages and len(space.tasks) > 1:
+        return sum(rigid[d] ** fixed * free[d] ** others for d in space.shared_stages)
 
     @cache
-    def group(members: int, depth: int) -> int:
+    def group(rigids: int, frees: int, depth: int) -> int:
         """Futures of a group that has shared ``depth`` stages."""
-        if members == 1:
-            return own[depth]
-        return own[depth] ** members if depth == STAGES else parted(members, depth)
+        if rigids + frees == 1 or depth == STAGES:
+            futures: int = rigid[depth] ** rigids * free[depth] ** frees
+            return futures
+        return parted(rigids, frees, depth)
 
     @cache
-    def parted(members: int, depth: int) -> int:
-        """Ways to part a group for the next stage; the first member's new group has ``k``."""
-        if members == 0:
+    def parted(rigids: int, frees: int, depth: int) -> int:
+        """Ways to part a group for the next stage, one new group after the other.
+
+        The first member's group is chosen first: it is a rigid one while there are any.
+        """
+        if rigids + frees == 0:
             return 1
+        first = (1, 0) if rigids else (0, 1)
         return sum(
-            comb(members - 1, k - 1)
-            * (own[depth] if k == 1 else group(k, depth + 1))
-            * parted(members - k, depth)
-            for k in range(1, members + 1)
+            comb(rigids - first[0], k - first[0])
+            * comb(frees - first[1], m - first[1])
+            * group(k, m, depth if k + m == 1 else depth + 1)
+            * parted(rigids - k, frees - m, depth)
+            for k in range(first[0], rigids + 1)
+            for m in range(first[1], frees + 1)
         )
 
-    return group(tasks, 0)
+    return group(fixed, others, 0)

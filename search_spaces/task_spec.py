@@ -8,6 +8,11 @@ from dataclasses import dataclass
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MOST_CHANNELS = 4096
+#: Of ``TaskSpec.output_stride``: a vector a frame, every pixel, or cells of so many pixels a side.
+OUTPUT_STRIDES = (0, 1, 4, 8, 16, 32)
+
+
+_TYPES = {"name": str, "kind": str, "channels": int, "positive": bool, "output_stride": int}
 
 
 class ArchitectureError(ValueError):
@@ -20,7 +25,10 @@ class TaskSpec:
 
     ``kind`` says which behaviour (loss, metric, label handling) the task has; two tasks of one
     kind may differ in name and classes. ``positive`` marks outputs that are positive physical
-    quantities such as metres: the network then ends in an exponential.
+    quantities such as metres: the network then ends in an exponential. ``output_stride`` tells
+    what is predicted: ``channels`` numbers for every pixel (1), for every cell of 4, 8, 16 or 32
+    pixels a side, or one vector for the whole frame (0). Channels beyond the ``classes`` are no
+    scores of classes (the sides of a box, say).
     """
 
     name: str
@@ -28,6 +36,12 @@ class TaskSpec:
     channels: int
     classes: tuple[str, ...] = ()
     positive: bool = False
+    output_stride: int = 1
+
+    @property
+    def dense(self) -> bool:
+        """Whether the output is a map, as opposed to one vector a frame."""
+        return self.output_stride > 0
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -40,21 +54,22 @@ class TaskSpec:
             raise ArchitectureError(
                 f"task {self.name}: channels is {self.channels}, use 1 to {_MOST_CHANNELS}"
             )
-        if self.classes and len(self.classes) != self.channels:
+        if len(self.classes) > self.channels:
             raise ArchitectureError(
                 f"task {self.name}: {len(self.classes)} class names for {self.channels} channels, "
-                "give one name a channel"
+                "give at most a class a channel"
+            )
+        if self.output_stride not in OUTPUT_STRIDES:
+            raise ArchitectureError(
+                f"task {self.name}: output_stride is {self.output_stride}, use "
+                f"{', '.join(map(str, OUTPUT_STRIDES))} (0: one vector a frame)"
             )
 
     def _check_types(self) -> None:
         """Values that compare equal but are written differently would have two ids."""
         if isinstance(self.classes, list):
             object.__setattr__(self, "classes", tuple(self.classes))
-        wrong = [
-            name
-            for name, kind in (("name", str), ("kind", str), ("channels", int), ("positive", bool))
-            if type(getattr(self, name)) is not kind
-        ]
+        wrong = [name for name, kind in _TYPES.items() if type(getattr(self, name)) is not kind]
         if wrong:
             name = wrong[0]
             raise ArchitectureError(

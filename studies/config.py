@@ -24,10 +24,11 @@ _MOST_TRIALS = 1_000_000
 class SearchConfig:
     """A search.
 
-    ``tasks`` empty means every task that the sources label. ``kinds`` holds the behaviours of
-    tasks; add your own. ``fix`` narrows the space, axis by axis. ``trials`` counts trained
-    candidates of the study in total; ``time_limit_s`` starts no candidate that would not end in
-    time. ``study`` empty means a name made of all that makes trials comparable.
+    ``tasks`` empty means every task that the sources label, of the embedded world the usual
+    three. ``kinds`` holds the behaviours of tasks; add your own. ``fix`` narrows the space, axis
+    by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
+    candidate that would not end in time. ``study`` empty means a name made of all that makes
+    trials comparable.
     """
 
     sources: tuple[DataSource, ...]

@@ -44,10 +44,10 @@ def _row(
     tiles = [raw[0, 0].permute(1, 2, 0).numpy()]
     for name, output in outputs.items():
         label = labels.get(name)
-        predicted = tasks[name].picture_of_output(output[0].cpu())
+        predicted = tasks[name].picture_of_output(output[0].cpu(), tiles[0])
         true = np.zeros_like(predicted)
         if label is not None:
-            true = tasks[name].picture_of_label(label[0].numpy())
+            true = tasks[name].picture_of_label(label[0].numpy(), tiles[0])
         tiles += [true, predicted]
     return np.concatenate([_padded(_enlarged(tile)) for tile in tiles], axis=1)
 

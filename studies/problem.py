@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from nas.data.source import DataError, DataSource
-from nas.data.spec import tasks_of
+from nas.data.spec import default_tasks_of, tasks_of
 from nas.tasks.kinds import make_task
 from nas.tasks.task import Task
 from search_spaces.architecture import Architecture
@@ -22,7 +22,7 @@ from studies.errors import UsageError
 from studies.objectives import Objective, objectives_named
 
 #: Changes whenever trials of before and after would not be comparable.
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def problem_of(config: SearchConfig) -> Problem:
 
     Raises ``DataError``, ``ArchitectureError`` or ``StudyError`` for what does not fit together.
     """
-    specs = _chosen(tasks_of(config.sources), config.tasks)
+    specs = _chosen(config.sources, config.tasks)
     names = {spec.name for spec in specs}
     tasks = {spec.name: make_task(spec, config.kinds) for spec in specs}
     sources = tuple(s for s in config.sources if names & {spec.name for spec in s.tasks})
@@ -125,8 +125,8 @@ def problem_of(config: SearchConfig) -> Problem:
     )
 
 
-def _chosen(specs: Sequence[TaskSpec], names: Sequence[str]) -> tuple[TaskSpec, ...]:
-    known = {spec.name: spec for spec in specs}
+def _chosen(sources: Sequence[DataSource], names: Sequence[str]) -> tuple[TaskSpec, ...]:
+    known = {spec.name: spec for spec in tasks_of(sources)}
     for name in names:
         if name not in known:
             raise UsageError(
@@ -134,7 +134,8 @@ def _chosen(specs: Sequence[TaskSpec], names: Sequence[str]) -> tuple[TaskSpec, 
             )
     if len(set(names)) < len(names):
         raise UsageError(f"tasks {','.join(names)!r}: name each task once")
-    return tuple(known[name] for name in sorted(names or known))
+    wanted = names or [spec.name for spec in default_tasks_of(sources)]
+    return tuple(known[name] for name in sorted(wanted))
 
 
 def _check_splits(sources: Sequence[DataSource], names: set[str]) -> None:

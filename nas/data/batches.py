@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nas.data.cache import CachedFrames
+from nas.data.window import Window
 from nas.tasks.task import Task
 
 #: Of RGB in 0..1, as ImageNet's published weights expect.
@@ -23,19 +24,21 @@ _COLOUR_RANGE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Normalised frames ``(B, streams, 3, H, W)``, current first, and labels ``(B, H, W)``.
+    """Normalised frames ``(B, streams, 3, H, W)``, current first, and labels ``(B, …)``.
 
-    A task without labels in this batch is absent.
+    A task without labels in this batch is absent. ``samples`` counts the labelled frames by task.
     """
 
     frames: Tensor
     labels: dict[str, Tensor]
+    samples: dict[str, int]
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
         return Batch(
             frames=self.frames.to(device),
             labels={name: label.to(device) for name, label in self.labels.items()},
+            samples=self.samples,
         )
 
 
@@ -93,10 +96,12 @@ class TrainingData:
         """The augmented batch of a step, normalised."""
         plan = self.plans[step]
         generator = np.random.default_rng(plan.seed)
-        raw, labels = gather(self.sets[plan.source], plan.frames, self.tasks, self.streams)
+        cached, index = self.sets[plan.source], list(plan.frames)
+        raw, labels = gather(cached, index, self.tasks, self.streams)
+        samples = {name: int(cached.labelled[name][index].sum()) for name in labels}
         frames, labels = _zoomed(raw.float(), labels, self.tasks, generator)
         frames, labels = _flipped(frames, labels, self.tasks, generator)
-        return Batch(frames=_recoloured(frames, generator), labels=labels)
+        return Batch(frames=_recoloured(frames, generator), labels=labels, samples=samples)
 
 
 def gather(
@@ -164,13 +169,11 @@ def _zoomed(
     top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
     if (rows, columns) == (height, width):
         return frames, labels
-    window = frames[..., top : top + rows, left : left + columns].flatten(0, 1)
-    enlarged = F.interpolate(window, (height, width), mode="bilinear", align_corners=False)
-    y = top + (2 * torch.arange(height) + 1) * rows // (2 * height)
-    x = left + (2 * torch.arange(width) + 1) * columns // (2 * width)
+    window = Window(top=top, left=left, rows=rows, columns=columns, height=height, width=width)
+    part = frames[..., top : top + rows, left : left + columns].flatten(0, 1)
+    enlarged = F.interpolate(part, (height, width), mode="bilinear", align_corners=False)
     return enlarged.view(frames.shape), {
-        name: tasks[name].zoom_label(label[:, y][:, :, x], height / rows)
-        for name, label in labels.items()
+        name: tasks[name].crop_label(label, window) for name, label in labels.items()
     }
 
 

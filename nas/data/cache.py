@@ -41,7 +41,7 @@ class CachedFrames:
 
     ``images`` is ``(N, S, 3, H, W)`` uint8 RGB, stream 0 the current frame and stream 1 the
     previous one where the source has any (the current one again where a frame has none).
-    ``labels`` holds ``(N, H, W)`` by task, in the task's type; ``labelled``, ``(N,)`` by task,
+    ``labels`` holds ``(N, …)`` by task, in the task's type; ``labelled``, ``(N,)`` by task,
     tells which frames have that label, the others are filled with the task's ``unlabelled``.
     """
 
@@ -154,7 +154,8 @@ def _arrays(job: DecodingJob) -> dict[str, tuple[tuple[int, ...], np.dtype[np.ge
         "images.npy": ((frames, job.streams, 3, *size), np.dtype(np.uint8))
     }
     for name, task in job.tasks.items():
-        arrays[f"label-{name}.npy"] = ((frames, *size), np.dtype(task.label_dtype))
+        shape = (frames, *task.label_shape(job.resolution))
+        arrays[f"label-{name}.npy"] = (shape, np.dtype(task.label_dtype))
         arrays[f"labelled-{name}.npy"] = ((frames,), np.dtype(np.bool_))
     return arrays
 

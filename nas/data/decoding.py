@@ -48,7 +48,7 @@ class DecodingJob:
 class DecodedChunk:
     """Consecutive frames.
 
-    ``images`` is ``(n, S, 3, H, W)`` uint8. ``labels`` holds ``(n, H, W)`` by task, filled with
+    ``images`` is ``(n, S, 3, H, W)`` uint8. ``labels`` holds ``(n, …)`` by task, filled with
     the task's ``unlabelled`` where ``labelled``, ``(n,)`` by task, is false.
     """
 
@@ -92,8 +92,7 @@ def _decode_frame(job: DecodingJob, index: int) -> FittedFrame:
 
 
 def _stack_labels(frames: list[FittedFrame], task: Task, job: DecodingJob) -> Array:
-    shape = (job.resolution.height, job.resolution.width)
-    unlabelled = np.full(shape, task.unlabelled, task.label_dtype)
+    unlabelled = np.full(task.label_shape(job.resolution), task.unlabelled, task.label_dtype)
     return np.stack([frame.labels.get(task.spec.name, unlabelled) for frame in frames])
 
 

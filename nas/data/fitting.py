@@ -19,7 +19,7 @@ class FittedFrame:
     """One frame as networks see it.
 
     ``streams`` is ``(S, 3, H, W)`` uint8 RGB: the current frame, then the previous one. ``labels``
-    holds one ``(H, W)`` array of the task's type by task name, for the tasks labelled here.
+    holds one array of the task's type and ``label_shape`` by name, for the tasks labelled here.
     """
 
     streams: NDArray[np.uint8]
@@ -77,7 +77,8 @@ def _check_label(label: Array, task: Task, image: Array, where: str) -> None:
         task.check_label(label)
     except ValueError as error:
         raise DataError(f"{where}: task {task.spec.name}: {error}") from error
-    _check_same_size(label, image, f"label {task.spec.name}", where)
+    if task.pixelwise:
+        _check_same_size(label, image, f"label {task.spec.name}", where)
 
 
 def _check_same_size(array: Array, image: Array, field: str, where: str) -> None:

@@ -6,16 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from nas.data.fitting import FittedFrame, fit_frame
 from nas.data.source import DataError, DataSource, Split
 from nas.resolution import Resolution
 from nas.tasks.depth import FARTHEST_M, NEAREST_M, Depth
-from nas.tasks.task import Task
-
-Picture = NDArray[np.uint8]
+from nas.tasks.task import Picture, Task
 
 _BACKGROUND = (24, 24, 28)
 _TEXT = (230, 230, 230)
@@ -69,15 +66,13 @@ def _row(
     frame = source.frame(split, index, resolution)
     fitted = fit_frame(frame, tasks, resolution, streams=streams, where=where)
     images = [np.ascontiguousarray(image.transpose(1, 2, 0)) for image in fitted.streams]
-    labels = [_label_picture(fitted, task, resolution) for task in tasks.values()]
+    labels = [_label_picture(fitted, task, images[0]) for task in tasks.values()]
     return _Row(title=f"frame {index}", tiles=(*images, *labels))
 
 
-def _label_picture(fitted: FittedFrame, task: Task, resolution: Resolution) -> Picture:
+def _label_picture(fitted: FittedFrame, task: Task, image: Picture) -> Picture:
     label = fitted.labels.get(task.spec.name)
-    if label is None:
-        return np.zeros((resolution.height, resolution.width, 3), np.uint8)
-    return task.picture_of_label(label)
+    return np.zeros_like(image) if label is None else task.picture_of_label(label, image)
 
 
 class _Sheet:
@@ -138,7 +133,8 @@ class _Sheet:
     ) -> None:
         width = self._tile[0] - _MARGIN
         metres = np.geomspace(NEAREST_M, FARTHEST_M, width, dtype=np.float32)
-        bar = task.picture_of_label(np.tile(metres, (_SWATCH, 1)))
+        values = np.tile(metres, (_SWATCH, 1))
+        bar = task.picture_of_label(values, np.zeros((*values.shape, 3), np.uint8))
         sheet.paste(Image.fromarray(bar), (x, y))
         for tick in _METRE_TICKS:
             place = np.log(tick / NEAREST_M) / np.log(FARTHEST_M / NEAREST_M)
@@ -148,11 +144,5 @@ class _Sheet:
 
 
 def _class_entries(task: Task) -> list[tuple[tuple[int, int, int], str]]:
-    """Colour and name of every class of a task that has classes, and of no label."""
-    classes = task.spec.classes
-    if not classes:
-        return []
-    values = np.array([[*range(len(classes)), task.unlabelled]], task.label_dtype)
-    colours = task.picture_of_label(values)[0].tolist()
-    names = (*classes, "no label")
-    return [((c[0], c[1], c[2]), name) for c, name in zip(colours, names, strict=True)]
+    """Colour and name of every class that a task paints, and of no label."""
+    return [((c[0], c[1], c[2]), name) for c, name in task.legend()]

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
-from nas.data.source import DataError, DataSource, Frame, Split
+from nas.data.source import DataError, DataSource, Frame, SelectiveSource, Split
 from nas.resolution import Resolution
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
@@ -41,6 +41,13 @@ class RenamedSource:
     def has_previous(self) -> bool:
         """Whether frames come with the frame before them."""
         return self._source.has_previous
+
+    @property
+    def default_tasks(self) -> tuple[str, ...]:
+        """The source's own choice under the new names, all tasks where it makes none."""
+        if not isinstance(self._source, SelectiveSource):
+            return tuple(spec.name for spec in self.tasks)
+        return tuple(self._names.get(name, name) for name in self._source.default_tasks)
 
     def length(self, split: Split) -> int:
         """Number of frames in a split."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ class Frame:
     """One labelled frame as its source delivers it.
 
     ``image`` and ``previous`` are ``(H, W, 3)`` uint8 RGB; ``previous`` is the frame before, or
-    None where there is none. ``labels`` holds one ``(H, W)`` array by task name; a task that has
-    no label here is absent.
+    None where there is none. ``labels`` holds one array by task name, ``(H, W)`` where the task is
+    pixelwise; a task that has no label here is absent.
     """
 
     image: NDArray[np.uint8]
@@ -63,3 +63,12 @@ class DataSource(Protocol):
 
     def fingerprint(self) -> str:
         """Changes whenever any frame would: the cache is keyed by it."""
+
+
+@runtime_checkable
+class SelectiveSource(DataSource, Protocol):
+    """A source that labels more tasks than are trained unless they are named."""
+
+    @property
+    def default_tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that are trained where none is named."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from nas.data.camvid import CamVidSource
 from nas.data.manifest import ManifestSource
 from nas.data.renaming import RenamedSource
-from nas.data.source import DataError, DataSource
+from nas.data.source import DataError, DataSource, SelectiveSource
 from nas.fidelity import FIDELITIES, Fidelity
 from search_spaces.task_spec import TaskSpec
 
@@ -94,6 +94,20 @@ def tasks_of(sources: Sequence[DataSource]) -> tuple[TaskSpec, ...]:
             if known != spec:
                 raise _disagreement(known, owner, spec, source)
     return tuple(spec for spec, _ in merged.values())
+
+
+def default_tasks_of(sources: Sequence[DataSource]) -> tuple[TaskSpec, ...]:
+    """The tasks that are trained where none is named: all, but of a source that names its own.
+
+    Raises ``DataError`` as ``tasks_of`` does.
+    """
+    wanted: set[str] = set()
+    for source in sources:
+        if isinstance(source, SelectiveSource):
+            wanted.update(source.default_tasks)
+        else:
+            wanted.update(task.name for task in source.tasks)
+    return tuple(spec for spec in tasks_of(sources) if spec.name in wanted)
 
 
 def _split_renaming(spec: str) -> tuple[str, dict[str, str]]:

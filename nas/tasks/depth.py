@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.data.window import Window
 from nas.resolution import Resolution
 from nas.tasks.class_labels import nearest_pixels
-from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Task
+from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Picture, Task
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
 #: Depth is learned and judged between these; nearer is the own bonnet, farther LiDAR is silent.
@@ -84,9 +85,9 @@ class Depth(Task):
         centre = label[rows[:, None], columns].astype(np.float32)
         return np.where(centre > 0, centre, _smallest_in_cell(label, resolution))
 
-    def zoom_label(self, label: Tensor, factor: float) -> Tensor:
-        """Nearer by the factor: a longer focal length shows the same as standing closer."""
-        return label / factor
+    def crop_label(self, label: Tensor, window: Window) -> Tensor:
+        """Nearer by the zoom: a longer focal length shows the same as standing closer."""
+        return super().crop_label(label, window) / window.vertical_zoom
 
     def statistics(self, labels: Iterable[Array]) -> LabelStatistics:
         """``initial_bias`` is the mean log depth, before the exponential; ``constant`` the metres
@@ -96,7 +97,7 @@ class Depth(Task):
             histogram.add(label)
         return LabelStatistics(
             initial_bias=torch.tensor([histogram.mean()], dtype=torch.float32),
-            class_weights=None,
+            weights=None,
             constant=torch.tensor([math.exp(histogram.best_centre())], dtype=torch.float32),
         )
 
@@ -113,7 +114,7 @@ class Depth(Task):
         """A fresh ``DepthEvaluator``."""
         return DepthEvaluator()
 
-    def picture_of_label(self, label: Array) -> NDArray[np.uint8]:
+    def picture_of_label(self, label: Array, image: Picture) -> Picture:
         """Near is bright yellow, far is dark blue, on a logarithmic scale; black is no depth."""
         metres = label.astype(np.float32)
         clipped = np.clip(metres, NEAREST_M, FARTHEST_M)
@@ -121,9 +122,9 @@ class Depth(Task):
         colours = _colours()[np.rint(nearness * 255).astype(np.uint8)]
         return np.where(metres[..., None] > 0, colours, 0).astype(np.uint8)
 
-    def picture_of_output(self, output: Tensor) -> NDArray[np.uint8]:
+    def picture_of_output(self, output: Tensor, image: Picture) -> Picture:
         """The metres of the one channel, in the labels' colours."""
-        return self.picture_of_label(output[0].float().cpu().numpy())
+        return self.picture_of_label(output[0].float().cpu().numpy(), image)
 
 
 class DepthEvaluator:

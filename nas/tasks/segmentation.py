@@ -22,7 +22,7 @@ from nas.tasks.class_labels import (
 )
 from nas.tasks.confusion import ConfusionMatrix
 from nas.tasks.palette import class_colours
-from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Task
+from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Picture, Task
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
 
@@ -69,7 +69,7 @@ class Segmentation(Task):
         shares = class_shares(labels, len(self.classes))
         return LabelStatistics(
             initial_bias=log_prior(shares),
-            class_weights=damped_weights(shares, self.weight_exponent, self.largest_weight),
+            weights=damped_weights(shares, self.weight_exponent, self.largest_weight),
             constant=one_hot(self._best_constant(shares), len(self.classes)),
         )
 
@@ -82,7 +82,7 @@ class Segmentation(Task):
         target = label.long()
         if not (target != IGNORE).any():
             return output.float().sum() * 0.0
-        weights = statistics.class_weights
+        weights = statistics.weights
         return F.cross_entropy(
             output.float(),
             target,
@@ -94,13 +94,20 @@ class Segmentation(Task):
         """A fresh ``SegmentationEvaluator``."""
         return SegmentationEvaluator(self.classes)
 
-    def picture_of_label(self, label: Array) -> NDArray[np.uint8]:
+    def legend(self) -> tuple[tuple[tuple[int, int, int], str], ...]:
+        """Every class, and black for no label."""
+        values = (*range(len(self.classes)), IGNORE)
+        colours = self._colours[np.array(values, np.uint8)].tolist()
+        names = (*self.classes, "no label")
+        return tuple(((c[0], c[1], c[2]), n) for c, n in zip(colours, names, strict=True))
+
+    def picture_of_label(self, label: Array, image: Picture) -> Picture:
         """One colour a class, black where ignored."""
         return self._colours[label.astype(np.uint8, copy=False)]
 
-    def picture_of_output(self, output: Tensor) -> NDArray[np.uint8]:
+    def picture_of_output(self, output: Tensor, image: Picture) -> Picture:
         """The colour of the class with the largest logit."""
-        return self.picture_of_label(output.argmax(0).cpu().numpy())
+        return self.picture_of_label(output.argmax(0).cpu().numpy(), image)
 
 
 class SegmentationEvaluator:

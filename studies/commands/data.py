@@ -51,9 +51,11 @@ def _preview(args: argparse.Namespace) -> int:
 def _prepare(args: argparse.Namespace) -> int:
     from nas.data.cache import cache_root, prepare
     from nas.data.source import SPLITS
+    from nas.data.spec import default_tasks_of
     from studies.display import display
 
-    source, fidelity, tasks = _opened(args)
+    source, fidelity, behaviours = _opened(args)
+    tasks = {spec.name: behaviours[spec.name] for spec in default_tasks_of((source,))}
     with display() as observer:
         for split in SPLITS:
             if source.length(split):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search_spaces.architecture import Architecture
-from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.presets import PRESETS, preset
 from search_spaces.spelling import unknown
 from search_spaces.task_spec import ArchitectureError, TaskSpec
@@ -16,8 +16,11 @@ from studies.errors import StudyError, UsageError
 
 
 def default_tasks(args: argparse.Namespace) -> tuple[TaskSpec, ...]:
-    """The default tasks, or those of them that ``--tasks`` names; raises ``UsageError``."""
-    return chosen(DEFAULT_TASKS, args.tasks)
+    """The default tasks, or those of the embedded world that ``--tasks`` names.
+
+    Raises ``UsageError``.
+    """
+    return chosen(ALL_TASKS, args.tasks) if args.tasks else DEFAULT_TASKS
 
 
 def is_trial(text: str) -> bool:

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _described(args: argparse.Namespace) -> tuple[SearchConfig, Architecture]:
     from nas.budget import Budget
-    from nas.data.spec import open_source, tasks_of
+    from nas.data.spec import default_tasks_of, open_source, tasks_of
     from nas.deployment import Deployment
     from studies.config import SearchConfig
     from studies.fidelity_choice import chosen_fidelity
@@ -37,7 +37,8 @@ def _described(args: argparse.Namespace) -> tuple[SearchConfig, Architecture]:
     fidelity = chosen_fidelity(args.fidelity, args.device)
     specs = args.data or ["synthetic"]
     sources = tuple(open_source(spec, seed=args.seed, fidelity=fidelity) for spec in specs)
-    architecture = read_network(args.network, chosen(tasks_of(sources), args.tasks))
+    tasks = chosen(tasks_of(sources), args.tasks) if args.tasks else default_tasks_of(sources)
+    architecture = read_network(args.network, tasks)
     config = SearchConfig(
         sources=sources,
         tasks=architecture.task_names,

@@ -4,7 +4,8 @@ import torch
 from torch import nn
 
 from nas.compile import compile_plan
-from nas.decoder import FCN8Level, FPNLevel, Head, decoder_level
+from nas.decoder import FCN8Level, FPNLevel, decoder_level
+from nas.head import Head, PixelHead
 from nas.network import Network, build_network
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
@@ -78,7 +79,7 @@ def test_fcn8s_upsampling_begins_as_bilinear_interpolation() -> None:
 def test_a_positive_output_is_the_exponential_of_the_interpolated_score() -> None:
     network = _network("fpn")
     node = network.plan.by_name["decoder.depth.head"]
-    positive, plain = Head(node, positive=True), Head(node, positive=False)
+    positive, plain = PixelHead(node, positive=True), PixelHead(node, positive=False)
     plain.load_state_dict(positive.state_dict())
     x = torch.randn(1, 16, 4, 6)
     with torch.no_grad():
@@ -107,7 +108,7 @@ def test_depth_begins_near_what_the_bias_says() -> None:
 
 def test_positive_outputs_stay_finite_on_frames_unlike_any_seen() -> None:
     plan = compile_plan(shared(DEFAULT_TASKS))
-    head = Head(next(n for n in plan.nodes if n.name == "decoder.depth.head"), positive=True)
+    head = PixelHead(next(n for n in plan.nodes if n.name == "decoder.depth.head"), positive=True)
     with torch.no_grad():
         head.score.weight.fill_(1e6)
         outputs = [head(sign * torch.ones(1, 64, 8, 8)) for sign in (-1, 1)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from nas.decoder import Head
+from nas.head import Head
 from nas.network import build_network
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS

@@ -39,7 +39,11 @@ def _labels(seed: int) -> dict[str, Tensor]:
 def _batches(count: int = 2) -> list[Batch]:
     generator = torch.Generator().manual_seed(0)
     return [
-        Batch(frames=torch.randn(2, 1, 3, 64, 64, generator=generator), labels=_labels(seed))
+        Batch(
+            frames=torch.randn(2, 1, 3, 64, 64, generator=generator),
+            labels=_labels(seed),
+            samples={},
+        )
         for seed in range(count)
     ]
 
@@ -135,7 +139,7 @@ def test_a_batch_without_labels_of_a_task_is_passed_over(setting: Setting) -> No
     network, found, tasks, statistics = setting
     both = _batches(2)
     labels = {"depth": both[1].labels["depth"]}
-    partly = [both[0], Batch(frames=both[1].frames, labels=labels)]
+    partly = [both[0], Batch(frames=both[1].frames, labels=labels, samples={})]
     got = importance_by_task(network, found, tasks, statistics, partly)
     wanted = importance_by_task(network, found, tasks, statistics, both[:1])
     for a, b in zip(got["motion"], wanted["motion"], strict=True):

@@ -51,7 +51,12 @@ def _decoder(**values: object) -> DecoderSpec:
         (_task, {"channels": True}, "channels is True", "give a int"),
         (_task, {"channels": 1.0}, r"channels is 1\.0", "give a int"),
         (_task, {"positive": 1}, "positive is 1", "give a bool"),
-        (_task, {"classes": ("x", "y")}, "2 class names for 1 channels", "one name a channel"),
+        (
+            _task,
+            {"classes": ("x", "y")},
+            "2 class names for 1 channels",
+            "a class a channel",
+        ),
         (_task, {"classes": "x"}, "classes is 'x'", "give a tuple of names"),
         (_task, {"classes": (1,)}, r"classes is \(1,\)", "give a tuple of names"),
         (_encoder, {"depth": "resnet81"}, r"encoder\.depth is 'resnet81'", "resnet18, "),
@@ -109,7 +114,7 @@ def test_names_of_encoders_count_their_convolutions() -> None:
 
 def test_width_of_fcn8_is_moot() -> None:
     assert DecoderSpec(kind="fcn8", width=32) == DecoderSpec(kind="fcn8", width=64)
-    assert DecoderSpec(kind="fcn8").levels == (32, 16, 8)
+    assert DecoderSpec(kind="fcn8").levels_of(SEGMENTATION) == (32, 16, 8)
 
 
 @pytest.mark.parametrize(

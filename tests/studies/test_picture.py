@@ -37,5 +37,7 @@ def test_a_row_shows_the_frame_then_label_and_prediction_of_each_task(
     assert rows == pytest.approx(3, abs=0.2)
     frame = frames.images[0, 0].transpose(1, 2, 0).repeat(4, axis=0).repeat(4, axis=1)
     assert np.array_equal(picture[:128, :256], frame)
-    label = tasks["depth"].picture_of_label(np.array(frames.labels["depth"][0]))
+    label = tasks["depth"].picture_of_label(
+        np.array(frames.labels["depth"][0]), np.zeros((32, 64, 3), np.uint8)
+    )
     assert np.array_equal(picture[:128:4, 260 : 260 + 256 : 4], label)

@@ -37,7 +37,11 @@ def test_tiles_are_the_frames_that_training_sees(camvid: Path) -> None:
     frame = source.frame("val", 0, SMALL)
     task = tasks_for(source)["segmentation"]
     small = task.resize_label(frame.labels["segmentation"], SMALL)
-    wanted = task.picture_of_label(small).repeat(6, axis=0).repeat(6, axis=1)
+    wanted = (
+        task.picture_of_label(small, np.zeros((32, 64, 3), np.uint8))
+        .repeat(6, axis=0)
+        .repeat(6, axis=1)
+    )
     found = [
         (y, x)
         for y in range(sheet.shape[0] - wanted.shape[0])

@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from nas.data.window import Window
 from nas.resolution import Resolution
 from nas.tasks.kinds import KINDS, make_task
 from nas.tasks.task import Array, LabelStatistics, Task
 from search_spaces.task_spec import TaskSpec
 
 HEIGHT, WIDTH = 48, 64
+RESOLUTION = Resolution(WIDTH, HEIGHT)
+WINDOW = Window(top=3, left=5, rows=36, columns=48, height=HEIGHT, width=WIDTH)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A task, how to draw a label of it, and the output that predicts a label perfectly."""
+    """A task, how to draw a label of it, and the output that predicts a label perfectly.
+
+    ``label`` draws what a source gives for a frame of 64×48; ``perfect`` makes an output of a
+    batch of fitted labels. ``unlabel_half`` takes some of the labels away, ``change_half`` puts
+    another output where they were. ``best`` are metrics of a perfect output that are not 1 and 0.
+    """
 
     spec: TaskSpec
     label: Callable[[np.random.Generator], Array]
     perfect: Callable[[Tensor], Tensor]
     broken: Array
     worst: dict[str, float]
+    unlabel_half: Callable[[Tensor], Tensor]
+    change_half: Callable[[Tensor, Tensor], Tensor]
+    best: dict[str, float] = field(default_factory=dict)
+
+
+def without_even_rows(label: Tensor) -> Tensor:
+    """Labels ``(B, H, W)`` whose even rows have no label (255 of classes, 0 of metres)."""
+    label[:, ::2] = 0 if label.dtype.is_floating_point else 255
+    return label
+
+
+def changed_even_rows(output: Tensor, other: Tensor) -> Tensor:
+    """The output ``(B, C, H, W)`` with another one's even rows."""
+    return torch.where(torch.arange(output.shape[2])[:, None] % 2 == 0, other, output)
 
 
 def class_label(
@@ -64,6 +85,8 @@ CASES = {
         perfect=perfect_classes(4),
         broken=np.full((HEIGHT, WIDTH), 4, np.uint8),
         worst={"miou": 0, "pixel_accuracy": 0},
+        unlabel_half=without_even_rows,
+        change_half=changed_even_rows,
     ),
     "depth": Case(
         spec=TaskSpec(name="depth", kind="depth", channels=1, positive=True),
@@ -71,6 +94,8 @@ CASES = {
         perfect=lambda label: torch.where(label > 0, label, 7.0)[:, None],
         broken=np.full((HEIGHT, WIDTH), np.nan, np.float32),
         worst={"delta_1_25": 0, "abs_rel": 79, "rmse_m": 79},
+        unlabel_half=without_even_rows,
+        change_half=changed_even_rows,
     ),
     "motion": Case(
         spec=TaskSpec(name="motion", kind="motion", channels=2, classes=("static", "moving")),
@@ -78,6 +103,8 @@ CASES = {
         perfect=perfect_classes(2),
         broken=np.full((HEIGHT, WIDTH), 2, np.uint8),
         worst={"iou_moving": 0, "miou": 0},
+        unlabel_half=without_even_rows,
+        change_half=changed_even_rows,
     ),
 }
 
@@ -93,9 +120,16 @@ def task(case: Case) -> Task:
 
 
 @pytest.fixture
-def labels(case: Case) -> list[Array]:
+def drawn(case: Case) -> list[Array]:
+    """Labels as a source gives them."""
     generator = np.random.default_rng(0)
     return [case.label(generator) for _ in range(6)]
+
+
+@pytest.fixture
+def labels(task: Task, drawn: list[Array]) -> list[Array]:
+    """Labels as training sees them."""
+    return [task.resize_label(label, RESOLUTION) for label in drawn]
 
 
 @pytest.fixture
@@ -108,7 +142,7 @@ def batch(labels: list[Array]) -> Tensor:
 
 
 def unlabelled(task: Task) -> Array:
-    return np.full((HEIGHT, WIDTH), task.unlabelled, task.label_dtype)
+    return np.full(task.label_shape(RESOLUTION), task.unlabelled, task.label_dtype)
 
 
 def as_network(task: Task, raw: Tensor) -> Tensor:
@@ -118,7 +152,8 @@ def as_network(task: Task, raw: Tensor) -> Tensor:
 
 def random_output(task: Task, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(6, task.spec.channels, HEIGHT, WIDTH, generator=generator)
+    constant = task.constant_output(torch.zeros(task.spec.channels), RESOLUTION)
+    return torch.randn(6, *constant.shape[1:], generator=generator)
 
 
 def is_better(task: Task, value: float, other: float) -> bool:
@@ -129,11 +164,10 @@ def test_every_kind_has_a_case() -> None:
     assert {case.spec.kind for case in CASES.values()} == set(KINDS)
 
 
-def test_labels_drawn_for_a_case_pass_the_check(task: Task, labels: list[Array]) -> None:
-    for label in labels:
+def test_labels_drawn_for_a_case_pass_the_check(task: Task, drawn: list[Array]) -> None:
+    for label in drawn:
         task.check_label(label)
         assert label.dtype == task.label_dtype
-    task.check_label(unlabelled(task))
 
 
 def test_broken_label_is_named(task: Task, case: Case) -> None:
@@ -149,44 +183,49 @@ def test_label_of_wrong_shape_or_type_is_named(task: Task) -> None:
 
 
 @pytest.mark.parametrize("size", ["32x32", "64x48", "128x96", "40x33", "128x32"])
-def test_resizing_never_invents_a_value(task: Task, labels: list[Array], size: str) -> None:
+def test_resizing_never_invents_a_value(task: Task, drawn: list[Array], size: str) -> None:
     resolution = Resolution.parse(size)
-    resized = task.resize_label(labels[0], resolution)
-    assert resized.shape == (resolution.height, resolution.width)
+    resized = task.resize_label(drawn[0], resolution)
+    assert resized.shape == task.label_shape(resolution)
     assert resized.dtype == task.label_dtype
-    assert np.isin(resized, labels[0]).all()
-    task.check_label(resized)
+    known = (*np.unique(drawn[0]), -1)  # -1 fills a list of boxes up
+    assert np.isin(resized, known).all()
 
 
-def test_resizing_to_its_own_size_changes_nothing(task: Task, labels: list[Array]) -> None:
-    same = task.resize_label(labels[0], Resolution(WIDTH, HEIGHT))
-    np.testing.assert_array_equal(same, labels[0])
-
-
-def test_unlabelled_stays_unlabelled(task: Task) -> None:
-    resized = task.resize_label(unlabelled(task), Resolution(32, 40))
-    assert (resized == task.unlabelled).all()
+def test_resizing_pixels_to_their_own_size_changes_nothing(task: Task, drawn: list[Array]) -> None:
+    if task.label_shape(RESOLUTION) == (HEIGHT, WIDTH):
+        np.testing.assert_array_equal(task.resize_label(drawn[0], RESOLUTION), drawn[0])
 
 
 def test_flipping_twice_is_identity(task: Task, labels: list[Array]) -> None:
     label = batch(labels)
-    flipped = task.flip_label(label)
-    assert not torch.equal(flipped, label)
-    assert torch.equal(task.flip_label(flipped), label)
+    flipped = task.flip_label(label.clone())
+    assert torch.equal(flipped, label) == (label.ndim == 1)  # a class of a frame stays
+    torch.testing.assert_close(task.flip_label(flipped.clone()), label)
 
 
-def test_zoom_keeps_unlabelled_pixels_unlabelled(task: Task) -> None:
-    label = torch.from_numpy(unlabelled(task))[None]
-    assert torch.equal(task.zoom_label(label, 1.7), label)
+def test_cropping_keeps_the_shape_and_what_is_unlabelled(task: Task, labels: list[Array]) -> None:
+    label = batch(labels)
+    cropped = task.crop_label(label.clone(), WINDOW)
+    assert (cropped.shape, cropped.dtype) == (label.shape, label.dtype)
+    nothing = torch.from_numpy(unlabelled(task))[None]
+    assert torch.equal(task.crop_label(nothing.clone(), WINDOW), nothing)
+    assert torch.equal(task.flip_label(nothing.clone()), nothing)
+
+
+def test_the_whole_frame_as_window_changes_nothing(task: Task, labels: list[Array]) -> None:
+    whole = Window(top=0, left=0, rows=HEIGHT, columns=WIDTH, height=HEIGHT, width=WIDTH)
+    label = batch(labels)
+    torch.testing.assert_close(task.crop_label(label.clone(), whole), label)
 
 
 def test_statistics_have_the_shapes_of_the_output(task: Task, statistics: LabelStatistics) -> None:
     shape = (task.spec.channels,)
     assert statistics.initial_bias.shape == statistics.constant.shape == shape
     assert statistics.initial_bias.isfinite().all()
-    if statistics.class_weights is not None:
-        assert statistics.class_weights.shape == shape
-        assert (statistics.class_weights > 0).all()
+    if statistics.weights is not None:
+        assert statistics.weights.shape == shape
+        assert (statistics.weights > 0).all()
 
 
 def test_statistics_without_any_label_are_finite(task: Task) -> None:
@@ -234,7 +273,7 @@ def test_unlabelled_batch_has_zero_loss_and_gradient(
     task: Task, statistics: LabelStatistics
 ) -> None:
     raw = random_output(task).requires_grad_()
-    label = torch.from_numpy(unlabelled(task)).expand(6, -1, -1)
+    label = torch.from_numpy(np.stack([unlabelled(task)] * 6))
     loss = task.loss(as_network(task, raw), label, statistics)
     loss.backward()
     assert float(loss.detach()) == 0
@@ -242,14 +281,13 @@ def test_unlabelled_batch_has_zero_loss_and_gradient(
     assert (raw.grad == 0).all()
 
 
-def test_unlabelled_pixels_change_neither_loss_nor_metrics(
-    task: Task, labels: list[Array], statistics: LabelStatistics
+def test_what_is_unlabelled_changes_neither_loss_nor_metrics(
+    task: Task, case: Case, labels: list[Array], statistics: LabelStatistics
 ) -> None:
-    label = batch(labels)
-    label[:, ::2] = task.unlabelled
+    label = case.unlabel_half(batch(labels))
     output = as_network(task, random_output(task))
-    other = output.clone()
-    other[:, :, ::2] = as_network(task, random_output(task, seed=1))[:, :, ::2]
+    other = case.change_half(output, as_network(task, random_output(task, seed=1)))
+    assert not torch.equal(output, other)
     assert torch.equal(task.loss(output, label, statistics), task.loss(other, label, statistics))
     assert measure(task, output, label) == measure(task, other, label)
 
@@ -264,10 +302,11 @@ def test_perfect_output_has_the_best_metrics(task: Task, case: Case, labels: lis
     result = measure(task, case.perfect(batch(labels)), batch(labels))
     best = {"maximize": 1.0, "minimize": 0.0}
     for metric in task.metrics:
-        assert result[metric.name] == pytest.approx(best[metric.direction])
+        wanted = case.best.get(metric.name, best[metric.direction])
+        assert result[metric.name] == pytest.approx(wanted, abs=1e-5)
 
 
-def test_metrics_without_a_labelled_pixel_are_the_worst(task: Task, case: Case) -> None:
+def test_metrics_without_any_label_are_the_worst(task: Task, case: Case) -> None:
     label = torch.from_numpy(unlabelled(task))[None]
     result = measure(task, as_network(task, random_output(task))[:1], label)
     assert {metric.name: result[metric.name] for metric in task.metrics} == case.worst
@@ -284,7 +323,7 @@ def test_metrics_do_not_depend_on_the_batches(task: Task, labels: list[Array]) -
 
 def test_metrics_survive_an_output_that_is_not_finite(task: Task, labels: list[Array]) -> None:
     for value in (float("nan"), float("inf")):
-        output = torch.full((6, task.spec.channels, HEIGHT, WIDTH), value)
+        output = torch.full_like(random_output(task), value)
         result = measure(task, output, batch(labels))
         assert all(np.isfinite(list(result.values())))
 
@@ -293,24 +332,33 @@ def test_no_random_constant_beats_the_best_constant(
     task: Task, labels: list[Array], statistics: LabelStatistics
 ) -> None:
     name = task.primary.name
-    best = task.evaluate_constant(statistics, labels)[name]
+    best = task.evaluate_constant(statistics, labels, RESOLUTION)[name]
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
         raw = statistics.initial_bias + torch.randn(task.spec.channels, generator=generator)
-        constant = as_network(task, raw).view(1, -1, 1, 1).expand(6, -1, HEIGHT, WIDTH)
-        value = measure(task, constant, batch(labels))[name]
+        constant = task.constant_output(as_network(task, raw), RESOLUTION)
+        value = measure(task, constant.expand(6, *constant.shape[1:]), batch(labels))[name]
         assert is_better(task, best + 1e-3, value)
 
 
 def test_pictures_of_a_label_and_its_perfect_output_agree(
     task: Task, case: Case, labels: list[Array]
 ) -> None:
-    label = labels[0]
-    of_label = task.picture_of_label(label)
-    of_output = task.picture_of_output(case.perfect(batch(labels))[0])
-    labelled: NDArray[np.bool_] = np.asarray(label != task.unlabelled)
+    label, image = labels[0], np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    of_label = task.picture_of_label(label, image)
+    of_output = task.picture_of_output(case.perfect(batch(labels))[0], image)
     assert of_label.shape == of_output.shape == (HEIGHT, WIDTH, 3)
     assert of_label.dtype == of_output.dtype == np.uint8
-    np.testing.assert_array_equal(of_label[labelled], of_output[labelled])
-    assert (of_label[~labelled] == 0).all()
-    assert (of_label[labelled].max(axis=-1) > 0).all()
+    assert (image == 90).all(), "the frame itself was painted"
+    assert (of_label != image).any()
+    shown = np.ones((HEIGHT, WIDTH), np.bool_)
+    if label.shape == shown.shape:
+        shown = np.asarray(label != task.unlabelled)
+        assert (of_label[~shown] == 0).all()
+        assert (of_label[shown].max(axis=-1) > 0).all()
+    np.testing.assert_array_equal(of_label[shown], of_output[shown])
+
+
+def test_the_picture_of_no_label_can_be_drawn(task: Task) -> None:
+    image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    assert task.picture_of_label(unlabelled(task), image).shape == image.shape

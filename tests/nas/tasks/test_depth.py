@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from nas.data.window import Window
 from nas.resolution import Resolution
 from nas.tasks.depth import Depth
 from search_spaces.task_spec import TaskSpec
 
 TASK = Depth(TaskSpec(name="depth", kind="depth", channels=1, positive=True))
+TWICE = Window(top=0, left=0, rows=2, columns=2, height=4, width=4)
 
 
 def test_metrics_equal_brute_force() -> None:
@@ -61,7 +63,8 @@ def test_labels_beyond_80_m_do_not_count() -> None:
 
 def test_zoom_brings_everything_nearer() -> None:
     assert torch.equal(
-        TASK.zoom_label(torch.tensor([[[10.0, 0.0]]]), 2), torch.tensor([[[5.0, 0]]])
+        TASK.crop_label(torch.tensor([[[10.0, 0.0, 3.0, 3.0]] * 4]), TWICE),
+        torch.tensor([[[5.0, 5.0, 0, 0]] * 4]),
     )
 
 
@@ -111,6 +114,7 @@ def test_integer_depth_is_refused_as_still_scaled() -> None:
 
 
 def test_near_is_brighter_than_far_and_no_depth_is_black() -> None:
-    picture = TASK.picture_of_label(np.array([[1.5, 10, 79, 0]], np.float32)).astype(int)
+    metres = np.array([[1.5, 10, 79, 0]], np.float32)
+    picture = TASK.picture_of_label(metres, np.zeros((1, 4, 3), np.uint8)).astype(int)
     luminance = picture[0] @ [0.2126, 0.7152, 0.0722]
     assert luminance[0] > luminance[1] > luminance[2] > luminance[3] == 0

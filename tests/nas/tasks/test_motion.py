@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from nas.resolution import Resolution
 from nas.tasks.motion import Motion
 from search_spaces.task_spec import TaskSpec
 
@@ -11,13 +12,13 @@ TASK = Motion(TaskSpec(name="motion", kind="motion", channels=2, classes=("stati
 
 
 def three_percent() -> np.ndarray:
-    label = np.zeros((10, 100), np.uint8)
+    label = np.zeros((32, 100), np.uint8)
     label[:, :3] = 1
     return label
 
 
 def test_moving_pixels_weigh_the_root_of_inverse_frequency() -> None:
-    weights = TASK.statistics([three_percent()]).class_weights
+    weights = TASK.statistics([three_percent()]).weights
     assert weights is not None
     assert float(weights[1] / weights[0]) == pytest.approx((0.97 / 0.03) ** 0.5)
 
@@ -25,7 +26,7 @@ def test_moving_pixels_weigh_the_root_of_inverse_frequency() -> None:
 def test_weight_of_a_handful_of_moving_pixels_is_capped() -> None:
     label = np.zeros((100, 1000), np.uint8)
     label[0, 0] = 1
-    weights = TASK.statistics([label]).class_weights
+    weights = TASK.statistics([label]).weights
     assert weights is not None
     assert float(weights[1] / weights[0]) == pytest.approx(10)
 
@@ -33,7 +34,7 @@ def test_weight_of_a_handful_of_moving_pixels_is_capped() -> None:
 def test_best_constant_is_all_moving_with_its_share_as_iou() -> None:
     label = three_percent()
     statistics = TASK.statistics([label])
-    result = TASK.evaluate_constant(statistics, [label, label])
+    result = TASK.evaluate_constant(statistics, [label, label], Resolution(100, 32))
     assert result == pytest.approx({"iou_moving": 0.03, "miou": 0.015})
 
 

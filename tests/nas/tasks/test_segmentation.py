@@ -53,7 +53,7 @@ def test_loss_equals_torch_with_weights_and_ignored_pixels() -> None:
     scene = task()
     statistics = scene.statistics(label.numpy())
     expected = torch.nn.functional.cross_entropy(
-        logits, label.long(), weight=statistics.class_weights, ignore_index=255
+        logits, label.long(), weight=statistics.weights, ignore_index=255
     )
     assert torch.allclose(scene.loss(logits, label, statistics), expected)
 
@@ -64,7 +64,7 @@ def test_statistics_are_log_shares_and_mild_weights() -> None:
     shares = torch.tensor([0.6, 0.3, 0.1])
     assert torch.allclose(statistics.initial_bias[:3], shares.log())
     assert statistics.initial_bias[3] == pytest.approx(np.log(1e-4))
-    weights = statistics.class_weights
+    weights = statistics.weights
     assert weights is not None
     assert float(weights[2] / weights[0]) == pytest.approx(6**0.25)
     assert float((weights[:3] * shares).sum()) == pytest.approx(1)
@@ -88,7 +88,8 @@ def test_wider_integers_are_accepted_and_negative_ones_named() -> None:
 def test_classes_have_distinct_colours() -> None:
     many = tuple(f"class{index}" for index in range(60))
     scene = Segmentation(TaskSpec(name="s", kind="segmentation", channels=60, classes=many))
-    colours = scene.picture_of_label(np.arange(60, dtype=np.uint8)[None])[0]
+    label, image = np.arange(60, dtype=np.uint8)[None], np.zeros((1, 60, 3), np.uint8)
+    colours = scene.picture_of_label(label, image)[0]
     assert len({tuple(colour) for colour in colours.tolist()}) == 60
 
 
