@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from search_spaces.decoder_spec import DecoderSpec
+from search_spaces.default_tasks import SEGMENTATION
 from search_spaces.encoder_spec import ENCODERS, EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio, kept_channels
