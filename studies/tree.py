@@ -15,6 +15,7 @@ from nas.resolution import Resolution
 from search_spaces.architecture import Architecture
 from search_spaces.encoder_spec import STAGES
 from search_spaces.sharing import Group
+from search_spaces.task_spec import TaskSpec
 
 TreeKind = Literal["network", "encoder", "stage", "augmentation", "fusion", "decoder", "link"]
 Metrics = Mapping[str, Mapping[str, float]]
@@ -187,17 +188,13 @@ class _Builder:
         )
 
     def _decoder_title(self, task: str, levels: Sequence[Node]) -> str:
-        decoder = self.architecture.decoder
-        if decoder.kind == "fpn":
+        spec, decoder = self.architecture.task(task), self.architecture.decoder
+        kind, width = decoder.kind_of(spec), ""
+        if kind == "fpn":
             width = f", {_of_all(levels[0].channels, decoder.width)} channels"
-        else:
-            width = ""
         if levels[-1].kind != "head":
-            return f"{task} is auxiliary: what is left of its {decoder.kind} decoder{width}"
-        spec = self.architecture.task(task)
-        few = spec.channels == 1
-        what = ("class" if few else "classes") if spec.classes else ("value" if few else "values")
-        return f"{task}: {decoder.kind} decoder{width}, {spec.channels} {what}"
+            return f"{task} is auxiliary: what is left of its {kind} decoder{width}"
+        return f"{task}: {kind} decoder{width}, {_predicted(spec)}"
 
     def _pruned_reads(self, task: str) -> tuple[str, ...]:
         """What a task reads of shared stages where that is not all."""
@@ -274,6 +271,20 @@ def _fusion_title(unit: Node, group: Group) -> str:
     private = unit.reads[0].node.startswith("augmentation.")
     whose = f"{unit.owners[0]}'s own recurrent unit" if private else "recurrent unit"
     return f"{whose} at 1/{unit.stride}"
+
+
+def _predicted(spec: TaskSpec) -> str:
+    """What a head gives: classes and other values, and of what."""
+    values = spec.channels - len(spec.classes)
+    words = [_counted(len(spec.classes), "class", "classes")] if spec.classes else []
+    words += [_counted(values, "value", "values")] if values else []
+    stride = spec.output_stride
+    places = {0: " of the whole frame", 1: ""}.get(stride, f" of cells of {stride} pixels")
+    return " and ".join(words) + places
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _source(link: Node) -> str:

@@ -135,3 +135,56 @@ def test_progress_counts_every_step_once(world: Any) -> None:
     training.run(until=2, progress=lambda done, total: seen.append((done, total)))
     training.run(progress=lambda done, total: seen.append((done, total)))
     assert seen == [(step, 6) for step in range(1, 7)]
+
+
+class Only(TrainingData):
+    """The batches of a study with the labels of some tasks alone, and few frames labelled."""
+
+    def __init__(self, data: TrainingData, names: tuple[str, ...], samples: int) -> None:
+        self.__dict__ = dict(data.__dict__)
+        self._names, self._samples = names, samples
+
+    def batch(self, step: int) -> Batch:
+        whole = super().batch(step)
+        labels = {name: whole.labels[name] for name in self._names}
+        return Batch(
+            frames=whole.frames, labels=labels, samples=dict.fromkeys(labels, self._samples)
+        )
+
+
+def changed(training: Training, before: dict[str, torch.Tensor]) -> set[str]:
+    state = training.network.state_dict()
+    return {name for name, value in state.items() if not torch.equal(value, before[name])}
+
+
+def test_labels_of_one_task_leave_the_others_own_parameters_as_they_were(world: Any) -> None:
+    architecture = small(shared([t.spec for t in world.tasks.values()]))
+    data = Only(world.data(samples=48), ("depth",), samples=8)
+    training = Training(build_network(architecture), data, world.statistics, precision=PLAIN)
+    before = {name: value.clone() for name, value in training.network.state_dict().items()}
+    training.run()
+    moved = changed(training, before)
+    assert any(name.startswith("decoder.depth.") for name in moved)
+    assert any(name.startswith("encoder.") for name in moved)
+    others = ("decoder.motion.", "decoder.segmentation.")
+    assert not [name for name in moved if name.startswith(others)]
+
+
+def test_own_parameters_wait_for_a_batch_of_samples_while_shared_ones_learn(world: Any) -> None:
+    architecture = small(shared([t.spec for t in world.tasks.values()]))
+    data = Only(world.data(samples=48), ("depth",), samples=3)
+    training = Training(build_network(architecture), data, world.statistics, precision=PLAIN)
+    before = {n: p.detach().clone() for n, p in training.network.named_parameters()}
+
+    def moved(prefix: str) -> bool:
+        return any(
+            not torch.equal(p, before[n])
+            for n, p in training.network.named_parameters()
+            if n.startswith(prefix)
+        )
+
+    training.run(until=2)
+    assert moved("encoder.")
+    assert not moved("decoder.depth.")
+    training.run(until=3)
+    assert moved("decoder.depth.")

@@ -12,7 +12,15 @@ import pytest
 from search_spaces.architecture import Architecture
 from search_spaces.axes import AXES, Choice
 from search_spaces.decoder_spec import DecoderSpec
-from search_spaces.default_tasks import DEFAULT_TASKS, DEPTH, MOTION, SEGMENTATION
+from search_spaces.default_tasks import (
+    DEFAULT_TASKS,
+    DEPTH,
+    DETECTION,
+    MOTION,
+    ODOMETRY,
+    SEGMENTATION,
+    SOILING_TILES,
+)
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
@@ -119,6 +127,21 @@ SMALL_SPACES = {
     "trees with augmentations": _narrow(shared_stages=(), augmentations=(0, 8)),
     "trees with pruning": _narrow(
         decoders=("fcn8",), shared_stages=(), pruning=(0.0, 0.5), augmented_stages=(1,)
+    ),
+    "pixels, cells and frames": _narrow(
+        tasks=(DEPTH, DETECTION, ODOMETRY),
+        decoders=("fpn", "fcn8"),
+        shared_stages=(),
+        pruning=(0.0, 0.5),
+        augmented_stages=(1,),
+    ),
+    "links between cells": _narrow(
+        tasks=(DEPTH, DETECTION, ODOMETRY, SOILING_TILES),
+        links=("none", "add"),
+        link_levels=(8, 32),
+    ),
+    "no pixels": _narrow(
+        tasks=(DETECTION, ODOMETRY), decoders=("fpn", "fcn8"), decoder_widths=(32, 64)
     ),
     "a single task": SearchSpace(tasks=(DEPTH,), widths=(16, 32), encoders=("resnet10",)),
 }
