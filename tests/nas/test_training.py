@@ -183,8 +183,8 @@ def test_own_parameters_wait_for_a_batch_of_samples_while_shared_ones_learn(worl
             if n.startswith(prefix)
         )
 
-    training.run(until=2)
+    training.run(until=1)
     assert moved("encoder.")
     assert not moved("decoder.depth.")
-    training.run(until=3)
+    training.run(until=2)
     assert moved("decoder.depth.")
