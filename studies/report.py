@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 from rich import box
@@ -21,6 +21,9 @@ from studies.result import StudyResult
 
 #: Columns of the page where the output is no terminal.
 PAGE_WIDTH = 100
+#: Tasks whose metrics fit beside each other on a page, and networks beside the tasks.
+_MOST_TASKS_BESIDE = 3
+_MOST_TRIALS_BESIDE = 6
 
 
 def print_report(
@@ -38,7 +41,8 @@ def print_report(
     if not result.front:
         console.print(Text("no candidate was trained yet: the same command goes on"))
         return
-    console.print(front_table(result))
+    for table in front_tables(result):
+        console.print(table)
     for sentence in (verdict(result), *warnings(result)):
         console.print(Text(sentence))
     console.print(Text("next:"))
@@ -52,12 +56,16 @@ def page() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=PAGE_WIDTH)
 
 
-def front_table(result: StudyResult) -> Table:
-    """Each network of the front: metrics with their change, Δm, MACs, budget, parameters."""
+def front_tables(result: StudyResult) -> Iterator[Table]:
+    """Each network of the front: metrics with their change, Δm, MACs, budget, parameters.
+
+    More tasks than fit beside each other stand in tables of their own, a row a task.
+    """
     tasks = list(result.front[0].metrics)
-    table = Table(title="front", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    together = len(tasks) <= _MOST_TASKS_BESIDE
+    table = _table("front")
     table.add_column("trial", justify="right")
-    for task in tasks:
+    for task in tasks if together else ():
         head = f"{task}\n{short_metric(result.primary[task])}"
         table.add_column(head, justify="right", overflow="fold")
     for head in ("Δm\n%", "MACs", "budget", "params"):
@@ -65,15 +73,33 @@ def front_table(result: StudyResult) -> Table:
     if any(record.latency_ms is not None for record in result.front):
         table.add_column("ms", justify="right", no_wrap=True)
     for record in result.front:
-        table.add_row(*_cells(record, result, tasks, len(table.columns)))
+        table.add_row(*_cells(record, result, tasks if together else (), len(table.columns)))
+    yield table
+    if not together:
+        for start in range(0, len(result.front), _MOST_TRIALS_BESIDE):
+            yield _task_table(result, tasks, result.front[start : start + _MOST_TRIALS_BESIDE])
+
+
+def _task_table(result: StudyResult, tasks: Sequence[str], records: Sequence[TrialRecord]) -> Table:
+    """Metrics of some networks of the front, a row a task; ↑ is better than the task alone."""
+    table = _table("by task")
+    table.add_column("task", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
+    for record in records:
+        table.add_column(f"trial {record.number}", justify="right", no_wrap=True)
+    for task in tasks:
+        cells = [_metric(record, result, task, compact=True) for record in records]
+        table.add_row(task, short_metric(result.primary[task]), *cells)
     return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
 
 
 def baseline_table(result: StudyResult) -> Table:
     """The single-task networks, all of them together, and the best constant predictions."""
-    table = Table(
-        title="to compare with", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+    table = _table("to compare with")
     table.add_column("task")
     for head in ("metric", "single-task network", "MACs", "best constant"):
         table.add_column(head, justify="right")
@@ -166,14 +192,19 @@ def _cells(
     return cells
 
 
-def _metric(record: TrialRecord, result: StudyResult, task: str) -> Text:
+def _metric(record: TrialRecord, result: StudyResult, task: str, *, compact: bool = False) -> Text:
+    """A value and its change; where that has no room, an arrow: ↑ is better."""
     metric = result.primary[task]
     value = record.metrics[task][metric]
     text = Text(f"{value:.3f}")
     if task in result.baselines:
         baseline = result.baselines[task].metrics[metric]
         change = signed_change(value, baseline, result.directions[task])
-        text.append(f" {change:+.1f} %", style=_colour(change))
+        if compact:
+            text.stylize(_colour(change))
+            text.append("↑" if change > 0 else "↓" if change < 0 else " ")
+        else:
+            text.append(f" {change:+.1f} %", style=_colour(change))
     return text
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from studies.record import TrialRecord
-from studies.report import best_of, front_table, next_commands, print_report, verdict, warnings
+from studies.report import best_of, front_tables, next_commands, print_report, verdict, warnings
 from studies.result import StudyResult
 
 _METRICS = {
@@ -134,7 +134,7 @@ def test_nothing_trained_yet_is_told(result: StudyResult) -> None:
 
 def test_latency_has_a_column_only_where_it_was_measured(result: StudyResult) -> None:
     timed = replace(result, trials=tuple(replace(t, latency_ms=12.34) for t in result.trials))
-    assert len(front_table(timed).columns) == len(front_table(result).columns) + 1
+    assert len(next(front_tables(timed)).columns) == len(next(front_tables(result)).columns) + 1
     assert "12.3" in _printed(timed)
 
 
@@ -152,3 +152,25 @@ def test_five_tasks_fit_the_page(result: StudyResult) -> None:
         ),
     )
     assert max(map(len, _page(_printed(wide)))) <= 100
+
+
+def test_many_tasks_stand_in_rows_that_fit_a_page(result: StudyResult) -> None:
+    names = [f"a_task_with_a_long_name_{index}" for index in range(11)]
+    metrics = {name: {"rotation_deg_per_m": 0.25} for name in names}
+    trials = tuple(
+        replace(_trial(n, result, float(n), 1e9 * (n + 1)), metrics=metrics) for n in range(8)
+    )
+    baseline = replace(result.baselines["depth"], metrics={"rotation_deg_per_m": 0.5})
+    many = replace(
+        result,
+        trials=trials,
+        baselines=dict.fromkeys(names, baseline),
+        primary=dict.fromkeys(names, "rotation_deg_per_m"),
+        directions=dict.fromkeys(names, "minimize"),
+        constants={},
+        storage="sqlite:///neurall-search.db",
+    )
+    text = _printed(many)
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.count("0.250↑") == 11 * 8
+    assert text.count("by task") == 2
