@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nas.data.camvid import CamVidSource
+from nas.data.kitti import open_kitti
 from nas.data.manifest import ManifestSource
 from nas.data.renaming import RenamedSource
 from nas.data.source import DataError, DataSource, SelectiveSource
@@ -49,6 +50,13 @@ DATA_KINDS: Mapping[str, DataKind] = {
             path="FOLDER",
             summary="CamVid: the folder with train.txt and val.txt; segmentation",
             open=lambda path, _seed, _fidelity: CamVidSource(path),
+        ),
+        DataKind(
+            name="kitti",
+            path="FOLDER",
+            summary="KITTI: raw drives, the 2015 benchmark or the odometry benchmark, as unpacked; "
+            "depth, motion, detection, odometry, segmentation, whichever it labels",
+            open=lambda path, _seed, _fidelity: open_kitti(path),
         ),
         DataKind(
             name="manifest",
