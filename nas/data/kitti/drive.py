@@ -48,7 +48,7 @@ class Drive:
 
     def has_odometry(self, number: int) -> bool:
         """Whether a frame and the one before it are there, with the poses of both."""
-        return {number, number - 1} <= self.images.keys() & self.packets.keys()
+        return all(frame in self.images and frame in self.packets for frame in (number - 1, number))
 
     def frame_labels(
         self, number: int, size: tuple[int, int], *, chained: bool
