@@ -168,6 +168,23 @@ def test_moving_pixels_are_the_hull_of_the_objects_own_points(raw: Any, geometry
     assert found[0, 0] == 0
 
 
+def test_points_of_something_else_make_their_surroundings_uncertain(
+    raw: Any, geometry: Any
+) -> None:
+    own = grid(geometry, 50, 18, 70, 28, 7.73)
+    others = geometry.points([(55, 21, 30.0), (65, 22, 4.0)])
+    scan = np.concatenate([own, others])
+    drive = raw.drive(
+        1, frames=7, poses=STANDING, scans=[scan] * 7, objects=[moving_car(geometry, 0.1)]
+    )
+    moving = np.zeros((HEIGHT, WIDTH), bool)
+    moving[18:29, 50:71] = True
+    moving[18:25, 53:58] = moving[19:26, 63:68] = False
+    found = label(drive, "motion", 0)
+    np.testing.assert_array_equal(found == 1, moving)
+    assert (found[18:25, 53:58] == 255).all()
+
+
 @pytest.mark.parametrize(
     ("metres_a_frame", "values"), [(0.0, {0}), (0.06, {0}), (0.08, {0, 255}), (0.1, {0, 1, 255})]
 )
