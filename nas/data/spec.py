@@ -54,8 +54,8 @@ DATA_KINDS: Mapping[str, DataKind] = {
         DataKind(
             name="kitti",
             path="FOLDER",
-            summary="KITTI: raw drives, the 2015 benchmark or the odometry benchmark, as unpacked; "
-            "depth, motion, detection, odometry, segmentation, whichever it labels",
+            summary="KITTI as unpacked: raw drives (depth, motion, detection, odometry), the 2015 "
+            "benchmark (segmentation, depth, motion), or odometry",
             open=lambda path, _seed, _fidelity: open_kitti(path),
         ),
         DataKind(

@@ -37,7 +37,7 @@ def box_label(
     Columns are class, left, top, right and bottom, the latter as shares of the frame, clipped to
     it. A box is the extent of the projected 3-D box. Class 255, to be ignored: other categories,
     fully occluded, outside according to KITTI though its box is not, or less than half inside.
-    An object whose box is all outside is left out.
+    An object of which less than a pixel's breadth or height is inside is left out.
     """
     rows = []
     for tracklet in tracklets:
@@ -47,7 +47,7 @@ def box_label(
             continue
         sides = share_of_frame(np.array([corners.min(0), corners.max(0)]), size)
         clipped = np.clip(sides, 0, 1)
-        if (clipped[1] > clipped[0]).all():
+        if ((clipped[1] - clipped[0]) * size[::-1] >= 1).all():
             rows.append([_class_of(tracklet, box, sides, clipped), *clipped.ravel()])
     return np.array(rows, np.float32).reshape(-1, 5)
 

@@ -53,7 +53,8 @@ def _open_scenes(training: Path) -> DataSource:
 def _drives(folder: Path) -> list[Path]:
     """The drives in a folder that is one, a date, or a root of dates, by date and number."""
     if _DRIVE.fullmatch(folder.name) or (folder / "image_02").is_dir():
-        return _synchronized([folder])
+        linked = not (folder.parent / CALIBRATION_FILES[0]).exists()
+        return _synchronized([folder.resolve() if linked else folder])
     if _DATE.fullmatch(folder.name) or any((folder / name).exists() for name in CALIBRATION_FILES):
         return _of_dates([folder])
     return _of_dates([date for date in subfolders(folder) if _DATE.fullmatch(date.name)])

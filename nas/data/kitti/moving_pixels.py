@@ -103,11 +103,11 @@ def _certain(
 
 def _around(pixels: Floats, size: tuple[int, int]) -> NDArray[np.bool_]:
     """The pixels ``(H, W)`` within some rows and columns of one of ``(N, 2)``."""
-    hit = np.zeros(size, np.bool_)
+    hit: NDArray[np.bool_] = np.zeros(size, np.bool_)
     column, row = nearest_pixel(pixels).T
     hit[row, column] = True
     for axis, reach in ((0, _ROWS), (1, _COLUMNS)):
         padded = np.pad(hit, [(reach, reach) if axis == a else (0, 0) for a in (0, 1)])
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=axis)
-        hit = windows.any(-1)
+        hit = np.asarray(windows.any(-1), np.bool_)
     return hit

@@ -39,6 +39,27 @@ def test_a_drive_is_found_from_inside_of_it(raw: Any, monkeypatch: pytest.Monkey
     assert open_kitti(Path(".")).length("train") == 3
 
 
+def test_a_link_to_a_drive_is_followed_to_its_calibration(raw: Any, tmp_path: Path) -> None:
+    link = tmp_path / "my_drive"
+    link.symlink_to(raw.full_drive(1, 3))
+    assert open_kitti(link).length("train") == 3
+
+
+def test_drives_of_several_dates_have_their_own_calibration(raw: Any, geometry: Any) -> None:
+    points = geometry.points([(60, 20, 10.0)])
+    raw.drive(1, frames=1, scans=[points])
+    raw.date.rename(raw.root / "2011_09_28")
+    (raw.root / "2011_09_28/2011_09_26_drive_0001_sync").rename(
+        raw.root / "2011_09_28/2011_09_28_drive_0001_sync"
+    )
+    calibration = raw.root / "2011_09_28/calib_cam_to_cam.txt"
+    text = calibration.read_text().replace("P_rect_02: 1.000", "P_rect_02: 2.000")
+    calibration.write_text(text)  # twice the focal length, the offset in pixels stays
+    raw.drive(1, frames=1, scans=[points])
+    depths = [first(raw.root, index).labels["depth"] for index in range(2)]
+    assert [np.argwhere(depth).tolist() for depth in depths] == [[[20, 60]], [[20, 59]]]
+
+
 def test_previous_frame_is_the_one_before_in_the_drive(raw: Any) -> None:
     drive = raw.full_drive(1, 3)
     source = open_kitti(drive)
@@ -254,3 +275,32 @@ def test_recorded_drive_odometry_fits_its_speed(recorded_raw: Path) -> None:
         assert label[4] == pytest.approx(-turn * 0.103, abs=2e-3)
         assert np.abs(label[[0, 1]]).max() < 0.05
         assert label[6] == (index > 1)
+
+
+@pytest.mark.real_data
+def test_recorded_scans_meet_where_odometry_moves_them(recorded_raw: Path) -> None:
+    """The scan of one frame, moved by the label, hits the depths of the frame before it."""
+    source = open_kitti(recorded_raw)
+    for index in range(1, 4):
+        before = source.frame("train", index - 1, ANY).labels["depth"]
+        labels = source.frame("train", index, ANY).labels
+        still, moved = (
+            median_miss(before, labels["depth"], pose)
+            for pose in (np.zeros(6), labels["odometry"][:6])
+        )
+        assert moved < 0.015
+        assert moved < 0.4 * still
+
+
+def median_miss(before: Any, depth: Any, pose: Any) -> float:
+    """Median relative difference of depths in the pixels that both frames measure."""
+    row, column = np.nonzero((depth > 5) & (depth < 40))
+    metres = depth[row, column]
+    rays = np.stack([(column - 609.6) / 721.5, (row - 172.9) / 721.5, np.ones(len(row))], 1)
+    points = rays * metres[:, None]
+    points = points + np.cross(pose[3:], points) + pose[:3]  # a small rotation
+    seen = np.rint(points[:, :2] / points[:, 2:] * 721.5 + [609.6, 172.9]).astype(int)
+    inside = ((seen >= 0) & (seen < [1242, 375])).all(1)
+    there = before[seen[inside, 1], seen[inside, 0]]
+    miss = np.abs(points[inside, 2] / np.maximum(there, 1e-3) - 1)
+    return float(np.median(miss[there > 0]))

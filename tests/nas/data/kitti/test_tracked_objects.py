@@ -107,6 +107,16 @@ def test_a_box_less_than_half_inside_is_ignored_and_clipped(raw: Any, geometry: 
     assert found[:, 3].max() == 1.0
 
 
+def test_a_sliver_of_an_object_is_left_out(raw: Any, geometry: Any) -> None:
+    edge = (60 - 0.5) / 100 * 9.73 - 0.06  # where the frame ends, 10 m ahead of the scanner
+    slivers = [
+        geometry.object([(10, -edge - 0.5 + metres, -1.0)], size=(1.0, 1.0, 0.001))
+        for metres in (0.05, 0.15)
+    ]
+    drive = raw.drive(1, frames=1, objects=slivers)
+    assert list(label(drive, "detection")[:, 0]) == [255]
+
+
 def test_objects_behind_and_beside_the_camera(raw: Any, geometry: Any) -> None:
     behind = geometry.object([(-10, 0, -1.5)])
     outside = geometry.object([(10, 30, -1.5)])
