@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nas.data.camvid import CamVidSource
-from nas.data.kitti import open_kitti
 from nas.data.manifest import ManifestSource
 from nas.data.renaming import RenamedSource
 from nas.data.source import DataError, DataSource, SelectiveSource
@@ -36,6 +35,12 @@ def _open_synthetic(_path: Path, seed: int, fidelity: Fidelity) -> DataSource:
     return SyntheticSource(seed=seed, train=fidelity.train, val=fidelity.val, test=fidelity.test)
 
 
+def _open_kitti(path: Path, _seed: int, _fidelity: Fidelity) -> DataSource:
+    from nas.data.kitti import open_kitti  # three readers in twenty files, needed only here
+
+    return open_kitti(path)
+
+
 DATA_KINDS: Mapping[str, DataKind] = {
     kind.name: kind
     for kind in (
@@ -46,17 +51,17 @@ DATA_KINDS: Mapping[str, DataKind] = {
             open=_open_synthetic,
         ),
         DataKind(
-            name="camvid",
-            path="FOLDER",
-            summary="CamVid: the folder with train.txt and val.txt; segmentation",
-            open=lambda path, _seed, _fidelity: CamVidSource(path),
-        ),
-        DataKind(
             name="kitti",
             path="FOLDER",
             summary="KITTI as unpacked: raw drives (depth, motion, detection, odometry), the 2015 "
             "benchmark (segmentation, depth, motion), or odometry",
-            open=lambda path, _seed, _fidelity: open_kitti(path),
+            open=_open_kitti,
+        ),
+        DataKind(
+            name="camvid",
+            path="FOLDER",
+            summary="CamVid: the folder with train.txt and val.txt; segmentation",
+            open=lambda path, _seed, _fidelity: CamVidSource(path),
         ),
         DataKind(
             name="manifest",
