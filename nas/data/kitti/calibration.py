@@ -53,9 +53,14 @@ class Camera:
 @dataclass(frozen=True, kw_only=True)
 class RawCalibration:
     """The chain of a day's raw drives, rigid motions ``(4, 4)``; LiDAR axes are x forward, y
-    left, z up."""
+    left, z up.
+
+    ``image_size`` is the (height, width) that the camera's pixels are counted in, None where the
+    file does not say it.
+    """
 
     camera: Camera
+    image_size: tuple[int, int] | None
     camera_from_velodyne: Floats
     velodyne_from_imu: Floats
 
@@ -81,9 +86,17 @@ def read_raw_calibration(folder: Path) -> RawCalibration:
     rectify = rigid(cameras.rotation("R_rect_00"), np.zeros(3))
     return RawCalibration(
         camera=camera,
+        image_size=_image_size(cameras),
         camera_from_velodyne=camera.from_rectified @ rectify @ _registration(velodyne),
         velodyne_from_imu=_registration(imu),
     )
+
+
+def _image_size(cameras: CalibrationFile) -> tuple[int, int] | None:
+    if "S_rect_02" not in cameras.entries:
+        return None
+    width, height = cameras.matrix("S_rect_02", 2)
+    return round(float(height)), round(float(width))
 
 
 def read_camera(file: CalibrationFile, key: str) -> Camera:

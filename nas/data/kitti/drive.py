@@ -53,7 +53,12 @@ class Drive:
     def frame_labels(
         self, number: int, size: tuple[int, int], *, chained: bool
     ) -> dict[str, NDArray[np.generic]]:
-        """The labels of one frame of ``size`` (height, width) by task, as ``Frame`` wants them."""
+        """The labels of one frame of ``size`` (height, width) by task, as ``Frame`` wants them.
+
+        Raises ``DataError`` where the image has been resized, for labels would lie beside what
+        they label.
+        """
+        self._check_size(number, size)
         labels: dict[str, NDArray[np.generic]] = {}
         points = read_scan(self.scans[number]) if number in self.scans else np.zeros((0, 3))
         if number in self.scans:
@@ -81,6 +86,14 @@ class Drive:
             yield from by_number.values()
         if self.tracklets is not None:
             yield self.folder / _TRACKLETS
+
+    def _check_size(self, number: int, size: tuple[int, int]) -> None:
+        wanted = self.calibration.image_size
+        if wanted is not None and wanted != size:
+            raise DataError(
+                f"{self.images[number]}: {size[1]}x{size[0]} pixels, but the calibration is for "
+                f"{wanted[1]}x{wanted[0]}; give the images as they were handed out"
+            )
 
     def _step(self, number: int) -> Floats:
         """The camera's pose in the axes of the camera one frame before, ``(4, 4)``."""

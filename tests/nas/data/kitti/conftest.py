@@ -120,6 +120,7 @@ def write_calibration(date: Path) -> None:
     write(
         date / "calib_cam_to_cam.txt",
         "calib_time: 09-Jan-2012 13:57:47\ncorner_dist: 9.950000e-02\n"
+        f"S_rect_02: {WIDTH:e} {HEIGHT:e}\n"
         f"R_rect_00: {row(turn)}\n{projections('P_rect_0')}",
     )
     write(

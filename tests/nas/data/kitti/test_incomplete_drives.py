@@ -139,8 +139,18 @@ def test_two_files_of_one_frame(raw: Any) -> None:
 
 def test_frames_of_two_sizes(raw: Any) -> None:
     drive = raw.full_drive(1, 2)
+    change(raw.date / "calib_cam_to_cam.txt", "S_rect_02", "S_rect_22")
     Image.new("RGB", (60, 48)).save(drive / "image_02/data/0000000000.png")
     fails(drive, "0000000000.png: 60x48 pixels", "0000000001.png has 120x48")
+
+
+def test_resized_frames(raw: Any) -> None:
+    drive = raw.full_drive(1, 2)
+    for file in drive.glob("image_02/data/*"):
+        Image.new("RGB", (60, 24)).save(file)
+    fails(drive, "0000000000.png: 60x24 pixels, but the calibration is for 120x48", "handed out")
+    change(raw.date / "calib_cam_to_cam.txt", "S_rect_02", "S_rect_22")
+    read_all(drive)
 
 
 @pytest.mark.parametrize(
