@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from nas.asynchronous import OwnGradients
 from nas.data.batches import Batch, TrainingData
 from nas.head import Head
+from nas.key_performance import key_performance
 from nas.network import Network
 from nas.precision import Precision, training_precision
 from nas.tasks.task import LabelStatistics
-from nas.weighting import combine
+from nas.weighting import make_weighting
+from nas.weighting_step import ParameterReaders, unchanged_statistics
 
 #: Called with the steps done and the steps in all.
 StepProgress = Callable[[int, int], None]
@@ -73,6 +75,7 @@ class Training:
         self.precision = precision or training_precision(self.device)
         self.step = 0
         self.history: list[dict[str, float]] = []
+        self.weighting = make_weighting(network.plan.architecture)
         begin_at_prior(network, statistics)
         self.replace_network(network)
 
@@ -85,8 +88,7 @@ class Training:
         self._moments_since = self.step
         self.network = network.to(self.device).train()
         self.precision.prepare(self.network)
-        own = own_parameters(self.network)
-        self._own_gradients = OwnGradients(own, self.data.batch_size)
+        self._readers = ParameterReaders(self.network)
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(network, self.recipe.weight_decay), lr=0.0, fused=True
         )
@@ -103,20 +105,43 @@ class Training:
                 progress(self.step, steps)
 
     def _learn(self, batch: Batch) -> None:
-        losses = self.losses(batch)
-        total = combine(losses, self.network.plan.architecture.weighting)
+        outputs = self._outputs(batch)
+        losses = self._losses_of(outputs, batch)
         values = {name: loss.item() for name, loss in losses.items()}
         self._refuse_divergence(values)
         self.optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
+        self.weighting.backward(
+            self._readers.step(losses, lambda: self._performance(outputs, batch))
+        )
         self._own_gradients.settle(batch.samples)
         self.optimizer.step()
+        if self.weighting.needs_second_pass:
+            self.weighting.after_step(lambda: self._losses_again(batch))
         self.history.append(values)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of every task that the batch labels."""
+        return self._losses_of(self._outputs(batch), batch)
+
+    def _outputs(self, batch: Batch) -> dict[str, Tensor]:
         with self.precision.autocast(self.device):
-            outputs = self.network(batch.frames, tasks=batch.labels)
+            outputs: dict[str, Tensor] = self.network(batch.frames, tasks=batch.labels)
+        return outputs
+
+    @torch.no_grad()
+    def _losses_again(self, batch: Batch) -> dict[str, Tensor]:
+        with unchanged_statistics(self.network):
+            return self.losses(batch)
+
+    def _performance(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, float]:
+        return {
+            name: key_performance(
+                self.data.tasks[name], outputs[name], label, self.statistics[name]
+            )
+            for name, label in batch.labels.items()
+        }
+
+    def _losses_of(self, outputs: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         return {
             name: self.data.tasks[name].loss(outputs[name], label, self.statistics[name])
             for name, label in batch.labels.items()

@@ -13,13 +13,13 @@ from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.encoder_spec import STAGE_STRIDES, STAGES, EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
+from search_spaces.loss_weights import WEIGHTINGS, LossWeight
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
 from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
 from search_spaces.vocabulary import Fusion, PrunedPart, Weighting
 
 FUSIONS: tuple[Fusion, ...] = get_args(Fusion)
-WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 STREAMS = (1, 2)
 
 
@@ -29,8 +29,8 @@ class Architecture:
 
     An instance is always in canonical form: tasks, links, augmentations and ratios are sorted,
     and whatever could have no effect (a link from or to a task that is not there, augmentation of
-    a stage that the task does not share, a fusion of one stream, …) is dropped. So two
-    descriptions of one network are equal and have one ``id``.
+    a stage that the task does not share, a fusion of one stream, fixed weights that are all 1, …)
+    is dropped. So two descriptions of one network are equal and have one ``id``.
 
     Raises ``ArchitectureError`` naming the field and the repair.
     """
@@ -46,6 +46,7 @@ class Architecture:
     pruning: tuple[FilterRatio, ...] = ()
     auxiliary: tuple[str, ...] = ()
     weighting: Weighting = "geometric"
+    loss_weights: tuple[LossWeight, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_words()
@@ -57,6 +58,9 @@ class Architecture:
             self._set("fusion", "concat")
         if len(self.tasks) == 1:
             self._set("weighting", "geometric")
+        self._set("loss_weights", self._effective_loss_weights())
+        if self.weighting == "fixed" and not self.loss_weights:
+            self._set("weighting", "sum")
         self._set("auxiliary", tuple(sorted(set(self.auxiliary) & set(self.task_names))))
         self._set("links", self._effective_links())
         self._set("augmentations", self._effective_augmentations())
@@ -91,6 +95,10 @@ class Architecture:
         return next(
             (a.channels for a in self.augmentations if (a.task, a.stage) == (task, stage)), 0
         )
+
+    def loss_weight(self, task: str) -> float:
+        """How often the loss of a task counts, 1 where nothing is fixed."""
+        return next((w.weight for w in self.loss_weights if w.task == task), 1.0)
 
     @property
     def dense(self) -> Architecture:
@@ -193,6 +201,13 @@ class Architecture:
             return self.decoder.kind_of(self.task(p.task)) != "fcn8"
         depth = self.sharing.depth(p.task)
         return depth > 0 if p.part == "shared" else depth < STAGES
+
+    def _effective_loss_weights(self) -> tuple[LossWeight, ...]:
+        if self.weighting != "fixed":
+            return ()
+        given = {w for w in self.loss_weights if w.task in self.task_names}
+        _reject_contradiction("loss_weights", {w.task for w in given}, len(given))
+        return tuple(sorted(w for w in given if w.weight != 1.0))
 
 
 def _reject_contradiction(field_name: str, places: set[object], count: int) -> None:

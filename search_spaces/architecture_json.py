@@ -10,6 +10,7 @@ from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
+from search_spaces.loss_weights import LossWeight
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
 from search_spaces.task_spec import ArchitectureError, TaskSpec
@@ -28,15 +29,21 @@ _RECORDS: Mapping[str, type[Any]] = {
     "SynergyLink": SynergyLink,
     "Augmentation": Augmentation,
     "FilterRatio": FilterRatio,
+    "LossWeight": LossWeight,
 }
 
 
 def encode(architecture: Architecture) -> dict[str, object]:
-    """Plain values; the sharing is its list of partitions, stem first."""
+    """Plain values; the sharing is its list of partitions, stem first.
+
+    Loss weights are written where there are any, so that other documents and ids stay as they were.
+    """
     values = asdict(architecture)
     for task in values["tasks"]:
         if task["output_stride"] == 1:  # as before there were others: ids stay the same
             del task["output_stride"]
+    if not architecture.loss_weights:
+        del values["loss_weights"]
     return {"format": FORMAT, **_listed(values), "sharing": _listed(values["sharing"]["stages"])}
 
 

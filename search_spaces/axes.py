@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
-from search_spaces.architecture import FUSIONS, STREAMS, WEIGHTINGS
+from search_spaces.architecture import FUSIONS, STREAMS
 from search_spaces.decoder_spec import DECODER_LEVELS, DECODERS
 from search_spaces.encoder_spec import CHANNEL_MULTIPLE, ENCODERS, STAGES, WIDEST
 from search_spaces.filter_ratios import LARGEST_RATIO
+from search_spaces.loss_weights import SEARCHABLE_WEIGHTINGS
 from search_spaces.spelling import unknown
 from search_spaces.synergy import OPERATIONS
 from search_spaces.task_spec import ArchitectureError
@@ -129,7 +130,7 @@ AXES: Mapping[str, Axis] = MappingProxyType(
         "pruning": Axis(
             field_name="pruning", words={NONE: 0.0}, numbers=Numbers(low=0, high=LARGEST_RATIO)
         ),
-        "weighting": Axis(field_name="weightings", words=_words(WEIGHTINGS)),
+        "weighting": Axis(field_name="weightings", words=_words(SEARCHABLE_WEIGHTINGS)),
     }
 )
 _ALIASES = MappingProxyType({"augmentations": "augmentation", "link": "links"})

@@ -10,11 +10,12 @@ from random import Random
 from typing import Any
 
 from search_spaces import parameters, space_size
-from search_spaces.architecture import FUSIONS, WEIGHTINGS, Architecture
+from search_spaces.architecture import FUSIONS, Architecture
 from search_spaces.axes import AXES, LINK_LEVELS, NONE, Choice, read_assignment
 from search_spaces.choosing import Ask, Change, Dice, Nearest, Replay, Suggester
 from search_spaces.decoder_spec import DECODERS
 from search_spaces.default_tasks import TWO_FRAME_KINDS
+from search_spaces.loss_weights import DEFAULT_WEIGHTINGS
 from search_spaces.synergy import OPERATIONS
 from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
 from search_spaces.vocabulary import DecoderKind, Fusion, Weighting
@@ -53,7 +54,7 @@ class SearchSpace:
     augmentations: tuple[int, ...] = (0, 8, 16, 32)
     augmented_stages: tuple[int, ...] = (1, 2, 3)
     pruning: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75)
-    weightings: tuple[Weighting, ...] = WEIGHTINGS
+    weightings: tuple[Weighting, ...] = DEFAULT_WEIGHTINGS
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tasks", ordered_tasks(self.tasks))

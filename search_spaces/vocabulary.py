@@ -7,5 +7,15 @@ from typing import Literal
 LinkOperation = Literal["add", "concat", "gate"]
 PrunedPart = Literal["shared", "branch", "decoder"]
 Fusion = Literal["concat", "recurrent"]
-Weighting = Literal["geometric", "sum"]
+Weighting = Literal[
+    "geometric",
+    "sum",
+    "fixed",
+    "uncertainty",
+    "gradnorm",
+    "dynamic_priority",
+    "famo",
+    "pcgrad",
+    "cagrad",
+]
 DecoderKind = Literal["fpn", "fcn8"]

@@ -59,7 +59,7 @@ def admit(architecture: Architecture, budget: Budget, *, measure: bool, device: 
 def network_key(architecture: Architecture) -> tuple[object, ...]:
     """Equal for architectures whose training would be the same, also where ratios round alike."""
     nodes: tuple[Node, ...] = compile_plan(architecture, training=True).nodes
-    return nodes, architecture.weighting, architecture.auxiliary
+    return nodes, architecture.weighting, architecture.loss_weights, architecture.auxiliary
 
 
 def cheapest(space: SearchSpace, budget: Budget, seed: int) -> Architecture:

@@ -1,0 +1,38 @@
+"""How the losses of the tasks are weighted, and the weights that are fixed by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import get_args
+
+from search_spaces.task_spec import ArchitectureError
+from search_spaces.vocabulary import Weighting
+
+WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
+#: Those that a space can choose among: ``fixed`` says nothing without its weights.
+SEARCHABLE_WEIGHTINGS: tuple[Weighting, ...] = tuple(w for w in WEIGHTINGS if w != "fixed")
+#: Choices of the default space: those that cost one backward pass and no evaluation.
+DEFAULT_WEIGHTINGS: tuple[Weighting, ...] = ("geometric", "sum", "uncertainty")
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class LossWeight:
+    """The loss of ``task`` counts ``weight`` times; a task without one counts once.
+
+    NeurAll (arXiv 1902.03589) takes fixed weights 400 and 1000 of the segmentation loss, the
+    auxiliary depth counting once, from AuxNet (arXiv 1901.05808). They suit those two losses as
+    they were scaled there, and are nothing to begin with for others.
+    """
+
+    task: str
+    weight: float
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.weight, int | float) and type(self.weight) is not bool
+        if not number or not math.isfinite(self.weight) or self.weight <= 0:
+            raise ArchitectureError(
+                f"loss_weights: weight of {self.task} is {self.weight!r}, "
+                "use a finite number above 0"
+            )
+        object.__setattr__(self, "weight", float(self.weight))
