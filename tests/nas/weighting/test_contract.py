@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nas.weighting import SCHEMES, LossWeighting
+from nas.weighting import SCHEMES, LossWeighting, WeightingStep
 from search_spaces.vocabulary import Weighting
 
 WORDS: tuple[Weighting, ...] = get_args(Weighting)
@@ -135,20 +135,20 @@ def test_weights_name_every_task(weighting: LossWeighting, toy: Any) -> None:
 
 
 def test_only_schemes_that_need_them_ask_for_indicators(make: Any, toys: Any) -> None:
-    class Asked(RuntimeError):
+    class AskedError(RuntimeError):
         pass
 
     class Toy(toys):  # type: ignore[misc]
         def step(self, *names: Any) -> Any:
             def ask() -> dict[str, float]:
-                raise Asked
+                raise AskedError
 
             step = super().step(*names)
             return type(step)(losses=step.losses, shared=step.shared, own=step.own, kpis=ask)
 
     for word in WORDS:
         if word == "dynamic_priority":
-            with pytest.raises(Asked):
+            with pytest.raises(AskedError):
                 Toy().gradients(make(word))
         else:
             Toy().gradients(make(word))
@@ -156,8 +156,6 @@ def test_only_schemes_that_need_them_ask_for_indicators(make: Any, toys: Any) ->
 
 def test_gradients_keep_the_memory_layout_of_their_parameters(make: Any) -> None:
     """Fused optimizers go through both in memory order."""
-    from nas.weighting import WeightingStep
-
     kernel = torch.nn.Parameter(torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last))
     x = torch.randn(2, 3, 8, 8)
     for word in WORDS:
