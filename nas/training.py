@@ -88,6 +88,8 @@ class Training:
         self._moments_since = self.step
         self.network = network.to(self.device).train()
         self.precision.prepare(self.network)
+        own = own_parameters(self.network)
+        self._own_gradients = OwnGradients(own, self.data.batch_size)
         self._readers = ParameterReaders(self.network)
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(network, self.recipe.weight_decay), lr=0.0, fused=True

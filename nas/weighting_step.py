@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from nas.network import Network
-from nas.plan import ENCODER_KINDS, Node
+from nas.plan import ENCODER_KINDS
 from nas.weighting import WeightingStep
 
 
