@@ -18,8 +18,9 @@ from nas.data.cache import is_prepared
 from nas.data.source import Split
 from nas.fidelity import Fidelity
 from nas.network import build_network
-from nas.plan import ENCODER_KINDS
+from nas.plan import ENCODER_KINDS, Node, Plan
 from nas.precision import training_precision
+from nas.weighting.effort import effort
 from search_spaces.architecture import Architecture
 from studies.problem import Problem
 from studies.workbench import device_named
@@ -74,11 +75,24 @@ def estimate(problem: Problem, *, trained: int = 0, baselines: int = 0) -> Estim
 def training_macs(architecture: Architecture, fidelity: Fidelity) -> int:
     """MACs of one sample's forward pass in training: dense, every stream, every task."""
     plan = compile_plan(architecture.dense, training=True)
+    return sum(_forward_macs(plan, node, fidelity) for node in plan.nodes)
+
+
+def step_macs(architecture: Architecture, fidelity: Fidelity) -> float:
+    """MACs of the forward pass whose plain training step takes as long as this one's.
+
+    As ``training_macs``, with what is repeated for the weighting of the losses.
+    """
+    plan = compile_plan(architecture.dense, training=True)
     return sum(
-        node_macs(node, fidelity.resolution)
-        * (2 if node.kind in ENCODER_KINDS and node.name in plan.previous_nodes else 1)
+        effort(architecture.weighting, len(node.readers)) * _forward_macs(plan, node, fidelity)
         for node in plan.nodes
     )
+
+
+def _forward_macs(plan: Plan, node: Node, fidelity: Fidelity) -> int:
+    twice = node.kind in ENCODER_KINDS and node.name in plan.previous_nodes
+    return node_macs(node, fidelity.resolution) * (2 if twice else 1)
 
 
 def _within_budget(problem: Problem) -> list[Architecture]:
@@ -101,8 +115,9 @@ def _pace(problem: Problem) -> Callable[[Architecture], float]:
     judged = sum(source.length("val") for source in problem.sources) / fidelity.batch_size
 
     def seconds(architecture: Architecture) -> float:
-        step = fixed + per_mac * training_macs(architecture, fidelity)
-        return step * (steps + judged * _FORWARD_SHARE)
+        step = fixed + per_mac * step_macs(architecture, fidelity)
+        plain = fixed + per_mac * training_macs(architecture, fidelity)
+        return step * steps + plain * judged * _FORWARD_SHARE
 
     return seconds
 

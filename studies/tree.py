@@ -116,7 +116,7 @@ class _Builder:
                 "features for the next one"
             )
         if len(a.tasks) > 1:
-            facts.append(f"trained with the {a.weighting} loss")
+            facts.append(_weighting(a))
         return tuple(facts)
 
     def _kept_bytes(self) -> int:
@@ -271,6 +271,13 @@ def _fusion_title(unit: Node, group: Group) -> str:
     private = unit.reads[0].node.startswith("augmentation.")
     whose = f"{unit.owners[0]}'s own recurrent unit" if private else "recurrent unit"
     return f"{whose} at 1/{unit.stride}"
+
+
+def _weighting(a: Architecture) -> str:
+    if not a.loss_weights:
+        return f"trained with the {a.weighting.replace('_', ' ')} loss"
+    weights = ", ".join(f"{task} {a.loss_weight(task):g}" for task in a.task_names)
+    return f"trained with fixed loss weights: {weights}"
 
 
 def _predicted(spec: TaskSpec) -> str:

@@ -14,6 +14,7 @@ from search_spaces.default_tasks import DEFAULT_TASKS, DEPTH, MOTION, SEGMENTATI
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import PARTS, FilterRatio
+from search_spaces.loss_weights import LossWeight
 from search_spaces.sharing import Sharing, all_sharings
 from search_spaces.synergy import OPERATIONS, SynergyLink
 from search_spaces.task_spec import ArchitectureError, TaskSpec
@@ -36,6 +37,10 @@ def _extra(task: str, stage: int, channels: int = 8) -> Augmentation:
 
 def _ratio(task: str, part: str, ratio: float = 0.5) -> FilterRatio:
     return FilterRatio(task=task, part=part, ratio=ratio)  # type: ignore[arg-type]
+
+
+def _weight(task: str, weight: float) -> LossWeight:
+    return LossWeight(task=task, weight=weight)
 
 
 def _random(rng: random.Random) -> Architecture:
@@ -62,7 +67,8 @@ def _random(rng: random.Random) -> Architecture:
         augmentations=extra,
         pruning=ratios,
         auxiliary=rng.choice(((), ("depth",), ("motion", "depth"))),
-        weighting=rng.choice(("geometric", "sum")),
+        weighting=rng.choice(("geometric", "sum", "fixed")),
+        loss_weights=tuple(_weight(t, rng.choice((1, 400, 1000))) for t in NAMES),
     )
 
 
@@ -131,6 +137,26 @@ _TWO = Sharing.from_parents(NAMES, {"motion": ("depth", 2), "segmentation": ("mo
             id="augmentation where two leave together",
         ),
         pytest.param({"pruning": (_ratio("flow", "decoder"),)}, {}, id="pruning of no task"),
+        pytest.param(
+            {"loss_weights": (_weight("depth", 400),)}, {}, id="weights that nothing asks for"
+        ),
+        pytest.param(
+            {"weighting": "fixed", "loss_weights": (_weight("depth", 1), _weight("flow", 3))},
+            {"weighting": "sum"},
+            id="fixed weights of 1",
+        ),
+        pytest.param(
+            {"weighting": "fixed", "loss_weights": (_weight("motion", 2), _weight("depth", 400))},
+            {
+                "weighting": "fixed",
+                "loss_weights": [
+                    _weight("depth", 400.0),
+                    _weight("motion", 2),
+                    _weight("motion", 2),
+                ],
+            },
+            id="order and repetition of loss weights",
+        ),
         pytest.param({"pruning": (_ratio("depth", "decoder", 0),)}, {}, id="no pruning"),
         pytest.param({"pruning": (_ratio("depth", "branch"),)}, {}, id="no branch to prune"),
         pytest.param(
@@ -181,6 +207,7 @@ def test_descriptions_of_one_network_have_one_id(
         {"pruning": (_ratio("depth", "decoder", 0.25),)},
         {"auxiliary": ("depth",)},
         {"weighting": "sum"},
+        {"weighting": "fixed", "loss_weights": (_weight("depth", 400),)},
         {"tasks": (SEGMENTATION, MOTION, replace(DEPTH, positive=False))},
     ],
 )
@@ -193,6 +220,23 @@ def test_different_networks_have_different_ids(changed: dict[str, object]) -> No
 def test_weighting_of_one_task_is_moot() -> None:
     one = Architecture(tasks=(DEPTH,), sharing=Sharing.independent(("depth",)), weighting="sum")
     assert one.weighting == "geometric"
+    weight = (_weight("depth", 400),)
+    assert replace(one, weighting="fixed", loss_weights=weight) == one
+
+
+def test_tasks_without_a_fixed_weight_count_once() -> None:
+    fixed = _architecture(weighting="fixed", loss_weights=(_weight("segmentation", 400),))
+    assert [fixed.loss_weight(name) for name in NAMES] == [1, 1, 400]
+    assert fixed != replace(fixed, loss_weights=(_weight("segmentation", 1000),))
+    assert Architecture.from_json(fixed.to_json()) == fixed
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("inf"), float("nan"), True, "400", None])
+def test_loss_weights_are_finite_and_positive(weight: float) -> None:
+    with pytest.raises(
+        ArchitectureError, match=r"weight of depth is .*, use a finite number above 0"
+    ):
+        _weight("depth", weight)
 
 
 def test_augmented_stem_lives_where_the_next_stage_reads_it() -> None:
@@ -251,6 +295,10 @@ def test_lookups_say_zero_where_nothing_is_named() -> None:
         (
             {"augmentations": (_extra("depth", 1), _extra("depth", 1, 0))},
             "augmentations says two different things",
+        ),
+        (
+            {"weighting": "fixed", "loss_weights": (_weight("depth", 2), _weight("depth", 1))},
+            "loss_weights says two different things",
         ),
         (
             {"pruning": (_ratio("depth", "shared"), _ratio("depth", "shared", 0))},

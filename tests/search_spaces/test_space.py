@@ -496,6 +496,7 @@ def test_choices_outside_of_what_can_be_built_are_rejected(
         ("pruning", "none", "pruning", (0.0,)),
         ("pruning", "0.5,0", "pruning", (0.0, 0.5)),
         ("weighting", "sum", "weightings", ("sum",)),
+        ("weighting", "famo,pcgrad,geometric", "weightings", ("geometric", "famo", "pcgrad")),
     ],
 )
 def test_fix_narrows_one_axis(
@@ -545,7 +546,8 @@ def test_every_axis_can_be_fixed_at_once(space: SearchSpace) -> None:
         ("pruning", "0.95", r"unknown pruning '0\.95', use none, a number from 0 to 0\.9"),
         ("pruning", "nan", "unknown pruning 'nan'"),
         ("augmentation", "12", "unknown augmentation '12', use none, a multiple of 8"),
-        ("weighting", "geo", "unknown weighting 'geo', use geometric, sum"),
+        ("weighting", "geo", "unknown weighting 'geo', use geometric, sum, uncertainty"),
+        ("weighting", "fixed", "unknown weighting 'fixed', use geometric, sum, uncertainty"),
     ],
 )
 def test_fix_says_what_is_allowed(space: SearchSpace, axis: str, text: str, message: str) -> None:

@@ -14,11 +14,13 @@ from nas.cost import plan_cost
 from nas.fidelity import FIDELITIES
 from nas.network import build_network
 from nas.resolution import Resolution
+from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.presets import independent, shared
+from search_spaces.vocabulary import Weighting
 from studies.config import SearchConfig
-from studies.estimate import estimate, training_macs
+from studies.estimate import estimate, step_macs, training_macs
 from studies.forecast import forecast, plan_line
 from studies.problem import problem_of
 
@@ -35,6 +37,22 @@ def test_training_counts_every_stream_and_no_pruning() -> None:
     assert 1.3 * single < training_macs(two, fidelity) < 2 * single
     pruned = replace(two, pruning=(FilterRatio(task="depth", part="decoder", ratio=0.5),))
     assert training_macs(pruned, fidelity) == training_macs(two, fidelity)
+
+
+def test_weightings_that_repeat_passes_take_longer() -> None:
+    fidelity = FIDELITIES["quick"]
+    together, apart = shared(DEFAULT_TASKS), independent(DEFAULT_TASKS)
+
+    def factor(architecture: Architecture, weighting: Weighting) -> float:
+        weighted = replace(architecture, weighting=weighting)
+        return step_macs(weighted, fidelity) / training_macs(weighted, fidelity)
+
+    for weighting in ("geometric", "sum", "uncertainty", "dynamic_priority"):
+        assert factor(together, weighting) == 1  # type: ignore[arg-type]
+    assert factor(together, "famo") == pytest.approx(4 / 3)
+    assert 1 < factor(together, "gradnorm") < 4 / 3
+    assert 4 / 3 < factor(together, "pcgrad") < 7 / 3
+    assert factor(apart, "cagrad") == pytest.approx(1)
 
 
 @pytest.mark.parametrize("streams", [1, 2])
