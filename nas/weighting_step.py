@@ -26,10 +26,12 @@ class ParameterReaders:
     def step(
         self, losses: Mapping[str, Tensor], kpis: Callable[[], Mapping[str, float]]
     ) -> WeightingStep:
-        """The parameters split by whether several of the tasks with a loss need them."""
+        """What is trained, split by whether several of the tasks with a loss need it."""
         shared: list[tuple[tuple[int, bool, int], nn.Parameter]] = []
         own: list[nn.Parameter] = []
         for parameter, order, node in self._places:
+            if not parameter.requires_grad:
+                continue
             readers = len(losses.keys() & set(node.readers))
             if readers > 1:
                 shared.append(((readers, node.kind in ENCODER_KINDS, order), parameter))

@@ -49,8 +49,7 @@ class GradientSurgery(LossWeighting):
 
 def _gradients(step: WeightingStep) -> Gradients:
     """Gradients of the shared parameters by task; those of the others are added to ``.grad``."""
-    own = [p for p in step.own if p.requires_grad]
-    parameters = [*step.shared, *own]
+    parameters = [*step.shared, *step.own]
     last = len(step.losses) - 1
     found: Gradients = []
     for index, loss in enumerate(step.losses.values()):
@@ -58,7 +57,7 @@ def _gradients(step: WeightingStep) -> Gradients:
             loss, parameters, retain_graph=index < last, allow_unused=True
         )
         found.append(gradients[: len(step.shared)])
-        for parameter, gradient in zip(own, gradients[len(step.shared) :], strict=True):
+        for parameter, gradient in zip(step.own, gradients[len(step.shared) :], strict=True):
             if gradient is not None:
                 _add(parameter, gradient)
     return found

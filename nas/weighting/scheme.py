@@ -19,7 +19,7 @@ class WeightingStep:
     ``losses`` are the scalars ≥ 0, in fp32 and with graph, of the tasks that the batch labels.
     ``shared`` are the parameters that more than one of these tasks needs, in rising order of how
     many; the last one lies deepest in the encoder among those that most of them need. ``own`` are
-    all other parameters of the network. ``kpis`` gives a key performance indicator of each
+    all others that are trained. ``kpis`` gives a key performance indicator of each
     labelled task on this batch, between 0 and 1, higher is better; it costs an evaluation.
     """
 

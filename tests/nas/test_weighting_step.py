@@ -73,6 +73,15 @@ def test_the_last_shared_parameter_is_the_deepest_that_most_tasks_need(network: 
     )
 
 
+def test_stages_of_the_encoder_come_after_what_joins_their_frames(network: Network) -> None:
+    two = replace(
+        network.plan.architecture, streams=2, fusion="recurrent", sharing=Sharing.shared(NAMES)
+    )
+    joined = build_network(two)
+    paths = {id(p): name for name, p in joined.named_parameters()}
+    assert "layer4" in paths[id(step_of(joined, NAMES).shared[-1])]
+
+
 def test_nothing_is_shared_between_separate_networks(network: Network) -> None:
     apart = replace(network.plan.architecture, sharing=Sharing.independent(NAMES), links=())
     assert not step_of(build_network(apart), NAMES).shared

@@ -98,6 +98,14 @@ def _with(path: str, value: object) -> dict[str, Any]:
         (_with("pruning.0.ratio", float("nan")), r"pruning: ratio of .* is nan, use 0 to 0.9"),
         (_with("pruning.0.ratio", True), r"pruning\[0\].ratio is True, give a float"),
         (_with("weighting", 1), "weighting is 1, give a str"),
+        (
+            {**PLAIN, "weighting": "fixed", "loss_weights": [{"task": "depth", "weight": "4"}]},
+            r"loss_weights\[0\].weight is '4', give a float",
+        ),
+        (
+            {**PLAIN, "weighting": "fixed", "loss_weights": [{"task": "depth"}]},
+            r"loss_weights\[0\].weight is missing, add it",
+        ),
         (_with("auxiliary", "depth"), "auxiliary is 'depth', give a list"),
     ],
 )

@@ -16,6 +16,7 @@ from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
+from search_spaces.loss_weights import LossWeight
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
 from search_spaces.task_spec import TaskSpec
@@ -145,3 +146,11 @@ def test_json_holds_the_architecture_the_totals_and_the_tree() -> None:
     assert values["tree"]["macs"] == cost.macs
     assert values["tree"]["children"][0]["tasks"] == list(NAMES)
     assert sum(values["macs_by_task"].values()) == cost.macs
+
+
+def test_fixed_loss_weights_are_told() -> None:
+    fixed = replace(
+        BRANCHED, weighting="fixed", loss_weights=(LossWeight(task="segmentation", weight=400),)
+    )
+    printed = _printed(network_tree(fixed, SMALL), width=300)
+    assert "trained with fixed loss weights: depth 1, motion 1, segmentation 400" in printed

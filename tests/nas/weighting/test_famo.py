@@ -48,6 +48,14 @@ def test_what_fell_fast_counts_less_from_then_on(make: Any, toys: Any) -> None:
     assert weighting.weights["a"] < before["a"]
 
 
+def test_a_batch_without_anything_to_learn_changes_no_weight(make: Any, toys: Any) -> None:
+    toy = toys(scales={"a": 1.0, "b": 1.0, "c": 1.0})
+    weighting = make("famo")
+    toy.gradients(weighting)
+    weighting.backward(toys(scales={"a": 0.0, "b": 0.0, "c": 0.0}).step(("a", "b")))
+    weighting.after_step(dict)
+
+
 def test_a_diverged_second_pass_changes_no_weight(make: Any, toy: Any) -> None:
     weighting = make("famo")
     toy.gradients(weighting)

@@ -10,12 +10,13 @@ from nas.weighting.learnt_scalars import RATE
 ALPHA = 1.5
 
 
-def test_steps_are_those_of_the_paper_by_double_backward(make: Any, toy: Any) -> None:
+def test_steps_are_those_of_the_paper_by_double_backward(make: Any, toys: Any) -> None:
+    toy = toys(scales={"a": 1.0, "b": 1.5, "c": 0.7})
     weighting = make("gradnorm")
     w = torch.ones(3, requires_grad=True)
     optimizer = torch.optim.Adam([w], lr=RATE, betas=(0.9, 0.99))
     first = torch.stack(tuple(toy.losses().values())).detach()
-    for _ in range(15):
+    for _ in range(40):
         used = w.detach().clone()
         got = toy.gradients(weighting)
         losses = torch.stack(tuple(toy.losses().values()))
