@@ -84,10 +84,10 @@ def draw_dirt(rng: Generator) -> Dirt | None:
         blobs += _mud(rng, rng.uniform(*_MUD_COVER))
     if not muddy or rng.random() < _FILM_BESIDE_MUD:
         blobs += _film(rng, rng.uniform(*_FILM_COVER))
-    tone = (0.04, 0.2) if muddy else (0.15, 0.6)
+    tone = (0.02, 0.1) if muddy else (0.15, 0.45)
     return Dirt(
         blobs=tuple(blobs),
-        colour=palette.tinted(rng, (0.05, 0.13), 0.5 if muddy else 0.3, tone),
+        colour=palette.tinted(rng, (0.05, 0.13), 0.7 if muddy else 0.3, tone),
         pattern=int(rng.integers(1 << 14)),
     )
 
@@ -153,7 +153,7 @@ def _film(rng: Generator, cover: float) -> list[Blob]:
             (rng.uniform(0.05, 0.95), rng.uniform(0.03, 0.47)),
             _radius(area),
             rim=rng.uniform(0.3, 0.7),
-            density=rng.uniform(0.35, 0.65),
+            density=rng.uniform(0.3, 0.55),
             grain=rng.uniform(0.0, 0.12),
         )
         for area in _parts(rng, cover, int(rng.integers(1, 5)))
