@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from nas.data.source import IGNORE
 from nas.data.synthetic.render import View
 from nas.data.synthetic.world import Thing
+from search_spaces.default_tasks import DETECTION_CLASSES
 
 #: The kinds of things that get boxes, in the order of their label values.
-BOXED = ("vehicle", "pedestrian")
+BOXED = DETECTION_CLASSES
 #: Pixels of an object that must be seen. A pedestrian of 12 pixels is 6 high and 2 wide, less than
 #: a cell of the detector (4 by 4): of fewer pixels neither people nor networks tell what they are.
 FEWEST_PIXELS = 12

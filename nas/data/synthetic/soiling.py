@@ -13,11 +13,12 @@ from nas.data.synthetic.noise import FRACTAL
 from nas.data.synthetic.painting import column
 from nas.data.synthetic.world import Colour, Light
 from nas.resolution import Resolution
+from search_spaces.default_tasks import SOILING_CLASSES
 
 Array = NDArray[np.float32]
 Generator = np.random.Generator
 #: What a pixel or a frame is; the label is the index.
-SOILING = ("clean", "semi_transparent", "opaque")
+SOILING = SOILING_CLASSES
 #: Dirt that takes less of the light than the first is not told from a clean lens; that which takes
 #: more than the second hides what is behind it.
 SEMI_FROM, OPAQUE_FROM = 0.2, 0.9

@@ -13,7 +13,7 @@ from nas.data.synthetic.render import Renderer
 from nas.data.synthetic.soiling import Dirt, draw_dirt
 from nas.data.synthetic.world import World
 from nas.resolution import Resolution
-from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.task_spec import TaskSpec
 
 #: Goes up whenever any frame changes, so that caches are built anew.
@@ -50,8 +50,13 @@ class SyntheticSource:
 
     @property
     def tasks(self) -> tuple[TaskSpec, ...]:
+        """All that the rendered world has labels for."""
+        return ALL_TASKS
+
+    @property
+    def default_tasks(self) -> tuple[str, ...]:
         """Segmentation, depth and motion."""
-        return DEFAULT_TASKS
+        return tuple(task.name for task in DEFAULT_TASKS)
 
     @property
     def has_previous(self) -> bool:

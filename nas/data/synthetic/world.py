@@ -8,15 +8,14 @@ from enum import IntEnum
 
 from nas.data.synthetic.camera import EgoMotion
 from nas.data.synthetic.solids import Solid
-from search_spaces.default_tasks import SEGMENTATION_CLASSES
+from search_spaces.default_tasks import SCENE_CLASSES, SEGMENTATION_CLASSES, WEATHER_CLASSES
 
 Colour = tuple[float, float, float]
 
 #: Class names of the segmentation; the label is the index.
 CLASSES = SEGMENTATION_CLASSES
 #: Kinds of surroundings and of weather; the label is the index.
-SCENES = ("city", "suburb", "country")
-WEATHERS = ("clear", "overcast", "fog")
+SCENES, WEATHERS = SCENE_CLASSES, WEATHER_CLASSES
 #: Nothing moves slower than this, in m/s: what moves can be seen to move.
 SLOWEST = 1.5
 
