@@ -32,6 +32,7 @@ from nas.resolution import Resolution
 from nas.tasks.kinds import make_task
 from nas.tasks.task import Task
 from nas.training import Training
+from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import shared
 
 RESOLUTION = Resolution(256, 128)
@@ -167,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     source = SyntheticSource(seed=0, train=240, val=1, test=1)
-    tasks = {spec.name: make_task(spec) for spec in source.tasks}
+    tasks = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
     bench = Bench(sets=(prepare(source, "train", RESOLUTION, tasks=tasks),), tasks=tasks)
     precision = training_precision(CPU)
     print(

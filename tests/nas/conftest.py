@@ -12,6 +12,7 @@ from nas.evaluation import label_statistics
 from nas.resolution import Resolution
 from nas.tasks.kinds import make_task
 from nas.tasks.task import LabelStatistics, Task
+from search_spaces.default_tasks import DEFAULT_TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class World:
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     source = SyntheticSource(seed=3, train=96, val=24, test=0)
-    tasks = {spec.name: make_task(spec) for spec in source.tasks}
+    tasks = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
     folder: Path = tmp_path_factory.mktemp("cache")
 
     def frames(split: str) -> CachedFrames:

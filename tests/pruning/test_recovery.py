@@ -16,6 +16,7 @@ from nas.training import Training
 from pruning.groups import Criterion
 from pruning.recovery import DENSE_SHARE, dense_network, train_and_prune
 from search_spaces.architecture import Architecture
+from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.presets import shared
@@ -23,8 +24,7 @@ from search_spaces.presets import shared
 
 @pytest.fixture(scope="module")
 def pruned() -> Architecture:
-    source = SyntheticSource()
-    network = replace(shared(source.tasks), encoder=EncoderSpec(depth="resnet10", width=16))
+    network = replace(shared(DEFAULT_TASKS), encoder=EncoderSpec(depth="resnet10", width=16))
     ratios = (
         FilterRatio(task="motion", part="shared", ratio=0.5),
         FilterRatio(task="depth", part="decoder", ratio=0.5),
@@ -35,7 +35,7 @@ def pruned() -> Architecture:
 @pytest.fixture(scope="module")
 def training_of(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     source = SyntheticSource(train=16, val=0, test=0)
-    tasks = {spec.name: make_task(spec) for spec in source.tasks}
+    tasks = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
     folder: Path = tmp_path_factory.mktemp("cache")
     frames = prepare(source, "train", Resolution(64, 32), tasks=tasks, cache_dir=folder)
     statistics = label_statistics([frames], tasks)

@@ -11,13 +11,14 @@ from nas.network import build_network
 from nas.resolution import Resolution
 from nas.tasks.kinds import make_task
 from nas.tasks.task import Task
+from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import shared
 from studies.picture import predictions_picture
 
 
 @pytest.fixture
 def tasks() -> dict[str, Task]:
-    return {spec.name: make_task(spec) for spec in SyntheticSource().tasks}
+    return {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
 
 
 @pytest.fixture

@@ -113,6 +113,12 @@ def middle_offset(road: Road, x: Array, y: Array) -> Array:
     return offset
 
 
+def ground_height(road: Road, x: Array, y: Array) -> Array:
+    """How high the ground is there, in metres: road or all beside it."""
+    beyond = _beyond_kerb(road, x, np.abs(middle_offset(road, x, y)))
+    return np.where(beyond > 0, np.float32(road.kerb), np.float32(0))
+
+
 def _beyond_kerb(road: Road, x: Array, offset: Array) -> Array:
     """Positive on raised ground, negative on the road and side street; continuous, metres."""
     beyond = offset - np.float32(road.half_width)

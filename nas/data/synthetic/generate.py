@@ -6,17 +6,23 @@ import math
 
 import numpy as np
 
-from nas.data.synthetic import palette, street, traffic
+from nas.data.synthetic import palette, street, traffic, weather
 from nas.data.synthetic.camera import Camera, EgoMotion
 from nas.data.synthetic.surroundings import CITY, COUNTRY, SUBURB, Surroundings
-from nas.data.synthetic.world import Colour, Ground, Light, Line, Road, World
+from nas.data.synthetic.world import SCENES, Ground, Line, Road, World
 
 Generator = np.random.Generator
+_STYLES = (CITY, SUBURB, COUNTRY)  # in the order of `SCENES`
+_SCENE_SHARES = (0.45, 0.3, 0.25)
+#: Radians. A car keeps to its lane within half a degree or so; a camera is mounted, and a body
+#: rolls and pitches on its springs, within a few.
+_HEADING, _MOUNT_YAW, _MOUNT_PITCH = 0.01, 0.05, 0.03
 
 
 def generate(rng: Generator) -> World:
     """A world; equal generator states give equal worlds."""
-    style = (CITY, SUBURB, COUNTRY)[int(rng.choice(3, p=(0.5, 0.3, 0.2)))]
+    scene = int(rng.choice(len(SCENES), p=_SCENE_SHARES))
+    style = _STYLES[scene]
     lane = rng.uniform(2.9, 3.5)
     lanes_each_way = 2 if rng.random() < 0.25 else 1
     shoulder = rng.uniform(2.0, 2.5) if rng.random() < 0.75 else 0.4
@@ -29,9 +35,10 @@ def generate(rng: Generator) -> World:
     things += traffic.vehicles(rng, road, lanes, places)
     things += traffic.pedestrians(rng, road, int(rng.integers(3, 13)), places)
     return World(
+        scene=SCENES[scene],
         road=road,
         ground=_ground(rng),
-        light=_light(rng),
+        light=weather.light(rng),
         ego=_ego(rng, road, ego_offset),
         things=tuple(things),
         rows=rows,
@@ -119,13 +126,13 @@ def _lanes(rng: Generator, lane: float, lanes: int, shoulder: float) -> tuple[tr
 def _ego(rng: Generator, road: Road, offset: float) -> EgoMotion:
     """The camera: standing in a third of the worlds, else 1.5 to 15 m/s, more often slow."""
     speed = 0.0 if rng.random() < 0.35 else 1.5 + 13.5 * rng.random() ** 1.6
-    heading = rng.normal(0.0, 0.02)
+    heading = rng.normal(0.0, _HEADING)
     camera = Camera(
         x=0.0,
         y=offset + rng.uniform(-0.4, 0.4),
         z=rng.uniform(1.2, 1.7),
-        yaw=heading + rng.normal(0.0, 0.05),
-        pitch=rng.normal(-0.03, 0.025),
+        yaw=heading + rng.normal(0.0, _MOUNT_YAW),
+        pitch=rng.normal(-0.03, _MOUNT_PITCH),
         focal=0.5 / math.tan(math.radians(rng.uniform(70.0, 90.0) / 2)),
     )
     moving = 1.0 if speed else 0.0
@@ -151,44 +158,3 @@ def _ground(rng: Generator) -> Ground:
         slab=rng.uniform(0.5, 2.0),
         pattern=int(rng.integers(1 << 14)),
     )
-
-
-def _light(rng: Generator) -> Light:
-    """Clear, cloudy or overcast; from noon to dusk."""
-    azimuth, elevation = rng.uniform(-math.pi, math.pi), rng.uniform(0.25, 1.2)
-    overcast = rng.random() < 0.35
-    warmth = max(0.0, 0.7 - elevation) * rng.uniform(0.3, 1.0)
-    strength = 0.0 if overcast else rng.uniform(0.8, 2.2)
-    sky = rng.uniform(0.5, 1.0) if overcast else rng.uniform(0.25, 0.6)
-    horizontal = math.cos(elevation)
-    exposure = math.exp(rng.normal(0.0, 0.25)) * 1.35 / (0.5 * strength + sky + 0.25)
-    cast = rng.normal(1.0, 0.07, 3)
-    zenith, horizon = _sky(rng, overcast, warmth, sky)
-    return Light(
-        sun_direction=(
-            horizontal * math.cos(azimuth),
-            horizontal * math.sin(azimuth),
-            math.sin(elevation),
-        ),
-        sun=(strength, strength * (1 - 0.35 * warmth), strength * (1 - 0.8 * warmth)),
-        ambient=(sky * (1 - 0.1 * (not overcast)), sky, sky * (1 + 0.15 * (not overcast))),
-        zenith=zenith,
-        horizon=horizon,
-        cloud=rng.uniform(0.0, 0.6),
-        visibility=math.exp(rng.uniform(math.log(80), math.log(900))),
-        exposure=(exposure * float(cast[0]), exposure * float(cast[1]), exposure * float(cast[2])),
-        exposure_before=math.exp(rng.normal(0.0, 0.006)),
-        noise=rng.uniform(0.7, 3.5),
-        vignette=rng.uniform(0.0, 0.35),
-    )
-
-
-def _sky(rng: Generator, overcast: bool, warmth: float, light: float) -> tuple[Colour, Colour]:
-    """Colours of the sky overhead and at the horizon."""
-    bright = light * rng.uniform(0.6, 1.3)
-    if overcast:
-        top = palette.scaled(palette.grey(rng, 0.8, 1.0), bright)
-        return top, palette.scaled(top, rng.uniform(0.7, 1.2))
-    top = palette.scaled(palette.tinted(rng, (0.55, 0.64), 0.75, (0.8, 1.0)), bright)
-    low = (bright * (1.1 + 0.5 * warmth), bright * (1.1 - 0.2 * warmth), bright * (1.1 - warmth))
-    return top, low

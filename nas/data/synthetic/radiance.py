@@ -14,6 +14,7 @@ from nas.data.synthetic.world import Material, World
 
 Array = NDArray[np.float32]
 _CURVED = (Material.LEAVES, Material.METAL)
+_FOG_LAYER = 60.0  # metres from the ground to where fog ends
 _LIT_BY_ROWS = (Material.FACADE, Material.ROOF)  # houses do not shade houses
 
 
@@ -37,7 +38,7 @@ def radiance(
             continue
         dx, dy, dz = (d.take(rows) for d in flat)
         if kind is Material.SKY:
-            _put(colour, rows, sky(world, dx, dy, dz, rays.step))
+            _put(colour, rows, _sky(world, dx, dy, dz, rays.step))
             continue
         spots = _spots(
             kind, camera, rays, (dx, dy, dz), depth.take(rows), surface.take(rows), table, poses
@@ -50,9 +51,25 @@ def radiance(
             sky_share = sky_share * ground.sky.ravel().take(rows)
         lit = own * (column(world.light.ambient) * sky_share + column(world.light.sun) * sun_share)
         haze = np.exp(depth.take(rows) * np.float32(-1 / world.light.visibility))
-        air = column(world.light.horizon) * 0.8
+        air = _air(world)
         _put(colour, rows, air + (lit - air) * haze)
     return colour.reshape(3, *hits.depth.shape)
+
+
+def _air(world: World) -> Array:
+    """What is seen through endless air, ``(3, 1)``."""
+    return column(world.light.horizon) * 0.8
+
+
+def _sky(world: World, dx: Array, dy: Array, dz: Array, footprint: float) -> Array:
+    """The sky, behind a layer of fog if there is one; thinner haze is in its own gradient."""
+    above = sky(world, dx, dy, dz, footprint)
+    if world.light.weather != "fog":
+        return above
+    rise = np.maximum(dz / np.sqrt(dx * dx + dy * dy + dz * dz), np.float32(1e-3))
+    air, seen = _air(world), np.exp(np.float32(-_FOG_LAYER / world.light.visibility) / rise)
+    foggy: Array = air + (above - air) * seen
+    return foggy
 
 
 def _put(colour: Array, places: NDArray[np.intp], values: Array) -> None:

@@ -12,6 +12,7 @@ from nas.data.synthetic.camera import Camera, Rays, cast_rays
 from nas.data.synthetic.casting import Hits, cast
 from nas.data.synthetic.radiance import radiance
 from nas.data.synthetic.sensor import expose, filtered
+from nas.data.synthetic.soiling import Dirt, classified, soiled
 from nas.data.synthetic.surfaces import PartTable, SurfaceTable, tabulate
 from nas.data.synthetic.world import World
 from nas.resolution import Resolution
@@ -27,6 +28,7 @@ class View:
 
     ``class_id`` indexes `CLASSES`, ``depth`` is along the optical axis in metres (0: sky),
     ``object_id`` indexes ``world.things`` (-1: none), ``moving`` is 1 on what moves, else 0.
+    All this is as if the lens was clean; ``soiling`` indexes `SOILING`.
     """
 
     image: NDArray[np.uint8]
@@ -34,13 +36,18 @@ class View:
     depth: Array
     object_id: NDArray[np.int16]
     moving: NDArray[np.uint8]
+    soiling: NDArray[np.uint8]
 
 
 class Renderer:
-    """A world made ready to be rendered, at as many times as wanted."""
+    """A world made ready to be rendered, at as many times as wanted, through a clean or a soiled
+    lens.
+    """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, dirt: Dirt | None = None) -> None:
         self.world = world
+        self._dirt = dirt
+        self._densities: dict[Resolution, Array] = {}
 
     @cached_property
     def _tables(self) -> tuple[PartTable, SurfaceTable]:
@@ -62,6 +69,7 @@ class Renderer:
             depth=np.where(np.isfinite(depth), depth, np.float32(0)),
             object_id=objects,
             moving=moves[objects],
+            soiling=classified(self._density(resolution)),
         )
 
     def image(
@@ -80,8 +88,19 @@ class Renderer:
         self, time: float, camera: Camera, rays: Rays, hits: Hits, noise: np.random.Generator
     ) -> NDArray[np.uint8]:
         seen = radiance(self.world, self._tables[1], time, camera, rays, hits)
-        light = self.world.light
-        return expose(light, filtered(seen), light.exposure_before if time < 0 else 1.0, noise)
+        light, picture = self.world.light, filtered(seen)
+        if self._dirt is not None:
+            picture = soiled(picture, self._density(rays.resolution), self._dirt, light)
+        return expose(light, picture, light.exposure_before if time < 0 else 1.0, noise)
+
+    def _density(self, resolution: Resolution) -> Array:
+        """How much the dirt takes of each pixel's light: the same at all times."""
+        if resolution not in self._densities:
+            clean = np.zeros((resolution.height, resolution.width), np.float32)
+            self._densities[resolution] = (
+                clean if self._dirt is None else self._dirt.density(resolution)
+            )
+        return self._densities[resolution]
 
 
 def render_frame(

@@ -8,19 +8,21 @@ import numpy as np
 
 from nas.data.source import SPLITS, DataError, Frame, Split
 from nas.data.synthetic.generate import generate
+from nas.data.synthetic.labels import labels
 from nas.data.synthetic.render import Renderer
+from nas.data.synthetic.soiling import Dirt, draw_dirt
 from nas.data.synthetic.world import World
 from nas.resolution import Resolution
-from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.task_spec import TaskSpec
 
 #: Goes up whenever any frame changes, so that caches are built anew.
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticSource:
-    """A procedural driving world with exact segmentation, depth (metres) and motion labels.
+    """A procedural driving world with exact labels for every task.
 
     ``interval`` is the time from the previous frame to the current one, in seconds. Each frame
     shows another world; no world is in two splits.
@@ -48,8 +50,13 @@ class SyntheticSource:
 
     @property
     def tasks(self) -> tuple[TaskSpec, ...]:
+        """All that the rendered world has labels for."""
+        return ALL_TASKS
+
+    @property
+    def default_tasks(self) -> tuple[str, ...]:
         """Segmentation, depth and motion."""
-        return DEFAULT_TASKS
+        return tuple(task.name for task in DEFAULT_TASKS)
 
     @property
     def has_previous(self) -> bool:
@@ -64,20 +71,20 @@ class SyntheticSource:
         """The world of a frame and its camera's path; raises ``DataError`` beyond the end."""
         return generate(self._generator(split, index, 0))
 
+    def dirt(self, split: Split, index: int) -> Dirt | None:
+        """What is on the lens in a frame and the one before; raises ``DataError`` as `world`."""
+        return draw_dirt(self._generator(split, index, 2))
+
     def frame(self, split: Split, index: int, resolution: Resolution) -> Frame:
         """A frame, rendered at this resolution; raises ``DataError`` beyond the end."""
-        world = self.world(split, index)
-        renderer, noise = Renderer(world), self._generator(split, index, 1)
+        world, dirt = self.world(split, index), self.dirt(split, index)
+        renderer, noise = Renderer(world, dirt), self._generator(split, index, 1)
         view = renderer.view(0.0, world.ego.camera(0.0), resolution, noise)
         before = world.ego.camera(-self.interval)
         return Frame(
             image=view.image,
             previous=renderer.image(-self.interval, before, resolution, noise),
-            labels={
-                "segmentation": view.class_id,
-                "depth": view.depth,
-                "motion": view.moving,
-            },
+            labels=labels(world, dirt, view, self.interval),
         )
 
     def fingerprint(self) -> str:

@@ -8,12 +8,14 @@ from enum import IntEnum
 
 from nas.data.synthetic.camera import EgoMotion
 from nas.data.synthetic.solids import Solid
-from search_spaces.default_tasks import SEGMENTATION_CLASSES
+from search_spaces.default_tasks import SCENE_CLASSES, SEGMENTATION_CLASSES, WEATHER_CLASSES
 
 Colour = tuple[float, float, float]
 
 #: Class names of the segmentation; the label is the index.
 CLASSES = SEGMENTATION_CLASSES
+#: Kinds of surroundings and of weather; the label is the index.
+SCENES, WEATHERS = SCENE_CLASSES, WEATHER_CLASSES
 #: Nothing moves slower than this, in m/s: what moves can be seen to move.
 SLOWEST = 1.5
 
@@ -153,8 +155,13 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """Sun, sky and camera response; colours are linear RGB factors."""
+    """Sun, sky and camera response; colours are linear RGB factors.
 
+    ``weather`` is one of `WEATHERS`. ``visibility`` is the length in metres over which the air
+    leaves 1/e of the light of what is seen through it.
+    """
+
+    weather: str
     sun_direction: tuple[float, float, float]
     sun: Colour
     ambient: Colour
@@ -185,8 +192,12 @@ class Ground:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """Everything that a frame shows, at any time; times are in seconds, the label frame is 0."""
+    """Everything that a frame shows, at any time; times are in seconds, the label frame is 0.
 
+    ``scene`` is one of `SCENES`.
+    """
+
+    scene: str
     road: Road
     ground: Ground
     light: Light
