@@ -23,6 +23,24 @@ class Box(NamedTuple):
     bottom: float
 
 
+class Sides(NamedTuple):
+    """Where something lies in an image, in pixels; right and bottom are one past the last one."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def joined(self, other: Sides) -> Sides:
+        """What holds both."""
+        return Sides(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+
 def box_label(boxes: Iterable[Box], height: int, width: int) -> NDArray[np.float32]:
     """Boxes as a detection label ``(N, 5)``: class, then x1, y1, x2, y2 as shares of the frame.
 
@@ -34,26 +52,46 @@ def box_label(boxes: Iterable[Box], height: int, width: int) -> NDArray[np.float
     return np.column_stack((rows[:, :1], sides))[seen].astype(np.float32)
 
 
-def boxes_of_objects(objects: NDArray[np.generic]) -> dict[int, tuple[int, int, int, int]]:
-    """Left, top, right, bottom of every value but 0 in ``(H, W)`` numbers of objects.
-
-    Right and bottom are one past the last pixel.
-    """
+def boxes_of_objects(objects: NDArray[np.generic]) -> dict[int, Sides]:
+    """The sides of what every value but 0 covers in ``(H, W)`` numbers of objects."""
     rows, columns = np.nonzero(objects)
-    found: dict[int, tuple[int, int, int, int]] = {}
     values, inverse = np.unique(objects[rows, columns], return_inverse=True)
-    count = len(values)
-    top, left = np.full(count, objects.shape[0]), np.full(count, objects.shape[1])
-    bottom, right = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    np.minimum.at(top, inverse, rows)
-    np.minimum.at(left, inverse, columns)
-    np.maximum.at(bottom, inverse, rows + 1)
-    np.maximum.at(right, inverse, columns + 1)
-    for index, value in enumerate(values):
-        found[int(value)] = (
-            int(left[index]),
-            int(top[index]),
-            int(right[index]),
-            int(bottom[index]),
-        )
-    return found
+    sides = np.empty((len(values), 4), np.int64)
+    sides[:, :2] = max(objects.shape)
+    sides[:, 2:] = 0
+    np.minimum.at(sides, (inverse, 0), columns)
+    np.minimum.at(sides, (inverse, 1), rows)
+    np.maximum.at(sides, (inverse, 2), columns + 1)
+    np.maximum.at(sides, (inverse, 3), rows + 1)
+    return {int(value): Sides(*map(int, row)) for value, row in zip(values, sides, strict=True)}
+
+
+def boxes_of_regions(mask: NDArray[np.bool_]) -> list[Sides]:
+    """The sides of every connected region of ``(H, W)``, in order of their topmost pixels.
+
+    Pixels are connected by their sides. Runs of pixels in a row are joined with the runs that they
+    touch in the row above: a union of a few thousand runs, where a mask has a million pixels.
+    """
+    edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    rows, starts = np.nonzero(edges == 1)
+    stops = np.nonzero(edges == -1)[1]
+    parents = list(range(len(rows)))
+
+    def root(run: int) -> int:
+        while parents[run] != run:
+            parents[run] = parents[parents[run]]
+            run = parents[run]
+        return run
+
+    firsts = np.searchsorted(rows, np.arange(mask.shape[0] + 1))
+    for row in range(1, mask.shape[0]):
+        for run in range(firsts[row], firsts[row + 1]):
+            for above in range(firsts[row - 1], firsts[row]):
+                if starts[above] < stops[run] and starts[run] < stops[above]:
+                    low, high = sorted((root(run), root(above)))
+                    parents[high] = low
+    regions: dict[int, Sides] = {}
+    for run, (row, start, stop) in enumerate(zip(rows, starts, stops, strict=True)):
+        part = Sides(int(start), int(row), int(stop), int(row) + 1)
+        regions[root(run)] = part.joined(regions.get(root(run), part))
+    return list(regions.values())

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.data.boxes import Box, box_label, boxes_of_objects
+from nas.data.boxes import Box, box_label, boxes_of_objects, boxes_of_regions
 
 
 def test_boxes_become_shares_clipped_to_the_frame() -> None:
@@ -32,3 +32,32 @@ def test_boxes_hold_every_pixel_of_their_object() -> None:
 
 def test_no_object_gives_no_box() -> None:
     assert boxes_of_objects(np.zeros((4, 4), np.int32)) == {}
+
+
+def flooded(mask: np.ndarray) -> set[tuple[int, int, int, int]]:
+    """Boxes of connected regions, by flooding each from its first pixel."""
+    left = mask.copy()
+    found = set()
+    while left.any():
+        stack = [tuple(np.argwhere(left)[0])]
+        region = []
+        while stack:
+            row, column = stack.pop()
+            inside = 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1]
+            if inside and left[row, column]:
+                left[row, column] = False
+                region.append((row, column))
+                stack += [(row + 1, column), (row - 1, column)]
+                stack += [(row, column + 1), (row, column - 1)]
+        rows, columns = zip(*region, strict=True)
+        found.add((min(columns), min(rows), max(columns) + 1, max(rows) + 1))
+    return found
+
+
+def test_regions_are_the_connected_ones() -> None:
+    generator = np.random.default_rng(0)
+    for share in (0.2, 0.5, 0.6, 0.8):
+        mask = generator.random((15, 21)) < share
+        assert {tuple(map(int, sides)) for sides in boxes_of_regions(mask)} == flooded(mask)
+    assert boxes_of_regions(np.zeros((3, 3), bool)) == []
+    assert boxes_of_regions(np.ones((3, 4), bool)) == [(0, 0, 4, 3)]
