@@ -91,7 +91,7 @@ def boxes_of_regions(mask: NDArray[np.bool_]) -> list[Sides]:
                     low, high = sorted((root(run), root(above)))
                     parents[high] = low
     regions: dict[int, Sides] = {}
-    for run, (row, start, stop) in enumerate(zip(rows, starts, stops, strict=True)):
-        part = Sides(int(start), int(row), int(stop), int(row) + 1)
+    for run, place in enumerate(zip(starts, rows, stops, rows + 1, strict=True)):
+        part = Sides(*map(int, place))
         regions[root(run)] = part.joined(regions.get(root(run), part))
     return list(regions.values())

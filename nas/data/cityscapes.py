@@ -35,6 +35,7 @@ from nas.data.image_files import (
     check_size,
     read_label,
     read_lines,
+    read_previous,
     read_rgb,
     stamp_files,
 )
@@ -119,10 +120,7 @@ class CityscapesSource:
         """One frame in the files' own size; raises ``DataError`` with the file."""
         entry = self._entries[split][index]
         image = read_rgb(entry.image)
-        previous = None
-        if entry.previous is not None:
-            previous = read_rgb(entry.previous)
-            check_size(previous.shape, image.shape, entry.previous, entry.image)
+        previous = read_previous(entry.previous, image, entry.image)
         labels: dict[str, NDArray[np.generic]] = {}
         if entry.label_ids is not None:
             labels["segmentation"] = training_ids(

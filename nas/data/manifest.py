@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.data.image_files import check_size, class_values, read_label, read_rgb, stamp_files
+from nas.data.image_files import (
+    check_size,
+    class_values,
+    read_label,
+    read_previous,
+    read_rgb,
+    stamp_files,
+)
 from nas.data.manifest_format import ManifestFrame, read_manifest
 from nas.data.manifest_labels import JsonLabel, LabelError, read_label_file, reads_json
 from nas.data.manifest_tasks import ManifestTask
@@ -41,10 +48,7 @@ class ManifestSource:
         """One frame in the files' own size; raises ``DataError`` with the file."""
         entry = self._frames[split][index]
         image = read_rgb(entry.image)
-        previous = None
-        if entry.previous is not None:
-            previous = read_rgb(entry.previous)
-            check_size(previous.shape, image.shape, entry.previous, entry.image)
+        previous = read_previous(entry.previous, image, entry.image)
         labels = {
             name: self._label(entry, label, self._tasks[name], image)
             for name, label in entry.labels.items()
