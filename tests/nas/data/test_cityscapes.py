@@ -14,6 +14,7 @@ from nas.data.cityscapes import CityscapesSource
 from nas.data.cityscapes_classes import CITYSCAPES_CLASSES, CITYSCAPES_OBJECTS
 from nas.data.source import SPLITS, DataError
 from nas.resolution import Resolution
+from tests.nas.data.source_contract import check_every_frame
 
 ANY = Resolution(64, 32)
 ROWS, COLUMNS = 32, 64
@@ -236,3 +237,7 @@ def test_fingerprint_follows_every_file(cityscapes: Path) -> None:
     file = next(cityscapes.glob("camera/val/*/*.json"))
     file.write_text(file.read_text() + "\n")
     assert CityscapesSource(cityscapes).fingerprint() != before
+
+
+def test_every_label_has_the_form_of_its_task(cityscapes: Path) -> None:
+    check_every_frame(CityscapesSource(cityscapes))

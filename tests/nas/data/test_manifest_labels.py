@@ -16,6 +16,7 @@ from PIL import Image
 from nas.data.manifest import ManifestSource
 from nas.data.source import SPLITS, DataError
 from nas.resolution import Resolution
+from tests.nas.data.source_contract import check_every_frame
 
 ANY = Resolution(64, 32)
 #: Generated frames are 40 rows of 60 pixels, as everywhere in these tests.
@@ -204,6 +205,12 @@ def test_labels_survive_without_the_others(
 ) -> None:
     frames[1]["labels"] = {"weather": "clear"}
     assert set(read(write_manifest(frames, header), 1)) == {"weather"}
+
+
+def test_every_label_has_the_form_of_its_task(
+    write_manifest: Write, header: Json, frames: list[Json]
+) -> None:
+    check_every_frame(ManifestSource(write_manifest(frames, header)))
 
 
 HEADER_CASES: dict[str, tuple[str, Json, str]] = {

@@ -13,6 +13,7 @@ from nas.data.source import SPLITS, DataError
 from nas.data.synthia import SYNTHIA_CLASSES, SynthiaSource
 from nas.resolution import Resolution
 from tests.nas.data.png_files import write_deep_png
+from tests.nas.data.source_contract import check_every_frame
 
 ANY = Resolution(64, 32)
 SIZE = (12, 20)
@@ -167,3 +168,7 @@ def test_fingerprint_follows_every_file(sequence: Path) -> None:
     assert SynthiaSource(sequence).fingerprint() == before
     write_deep_png(sequence / f"Depth/{CAMERA}/000001.png", np.full((*SIZE, 3), 7, np.uint16))
     assert SynthiaSource(sequence).fingerprint() != before
+
+
+def test_every_label_has_the_form_of_its_task(sequence: Path) -> None:
+    check_every_frame(SynthiaSource(sequence))

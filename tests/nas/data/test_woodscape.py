@@ -12,6 +12,7 @@ from PIL import Image
 from nas.data.source import SPLITS, DataError, Split
 from nas.data.woodscape import WOODSCAPE_CLASSES, WOODSCAPE_SOILING, WoodScapeSource
 from nas.resolution import Resolution
+from tests.nas.data.source_contract import check_every_frame
 
 ANY = Resolution(64, 32)
 SIZE = (20, 40)
@@ -202,3 +203,7 @@ def test_fingerprint_follows_every_file(woodscape: Path) -> None:
     assert WoodScapeSource(woodscape).fingerprint() == before
     (woodscape / "box_2d_annotations/00001_RV.txt").write_text("")
     assert WoodScapeSource(woodscape).fingerprint() != before
+
+
+def test_every_label_has_the_form_of_its_task(woodscape: Path) -> None:
+    check_every_frame(WoodScapeSource(woodscape))
