@@ -160,8 +160,9 @@ def _check_folder(folder: Path) -> None:
 def _cities(folder: Path, split: str) -> list[Path]:
     """The folders of a split's cities, by name."""
     parent = folder / "leftImg8bit" / split
-    cities = sorted(city for city in parent.iterdir() if city.is_dir()) if parent.is_dir() else []
-    if not any(True for city in cities for _ in city.glob("*_leftImg8bit.png")):
+    found = sorted(parent.iterdir()) if parent.is_dir() else []
+    cities = [city for city in found if any(city.glob("[!.]*_leftImg8bit.png"))]
+    if not cities:
         raise DataError(
             f"{parent}: holds no CITY/*_leftImg8bit.png; unpack leftImg8bit_trainvaltest.zip again"
         )

@@ -1,7 +1,9 @@
-"""PNG images of three channels with 16 bits each, which Pillow opens with 8 bits each."""
+"""PNG images of several channels with 16 bits each, which Pillow opens with 8 bits each."""
 
 from __future__ import annotations
 
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,33 +13,46 @@ from PIL import Image
 from nas.data.image_files import check_file
 from nas.data.source import DataError
 
-#: Pillow's names for the two readings of such a file: the high bytes (its own), the low bytes.
-_HIGH_BYTES = "RGB;16B"
-_LOW_BYTES = "RGB;16L"
+#: Pillow's names for the two readings of such files: the high bytes (its own), the low bytes.
+_LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
+#: Where the header of every PNG holds its bits a channel, its type of colour and its checksum.
+_DEPTH_AND_COLOUR, _HEADER, _CHECKSUM = slice(24, 26), slice(12, 29), slice(29, 33)
+_8_BIT_RGBA = bytes((8, 6))
 
 
 def read_deep_png(path: Path) -> NDArray[np.uint16]:
-    """The values ``(H, W, 3)`` of a PNG of three 16-bit channels, ``(H, W, 1)`` of one channel.
+    """The values ``(H, W, C)`` of a PNG of one to four channels with 16 bits each.
 
-    Pillow keeps the high byte of three-channel files alone. PNG stores the high byte first, so
-    reading the same data as if the low byte came first gives the low bytes; both passes are
-    Pillow's own decoder. Raises ``DataError`` with the file where it holds fewer bits.
+    Pillow keeps the high bytes alone where there is more than one channel. Of three and four, its
+    own decoder is asked once more, as if the low byte came first. Two channels are four bytes a
+    pixel, which with another header is an image of four 8-bit channels.
+
+    Raises ``DataError`` with the file where it holds fewer bits.
     """
     image = _open(path)
-    if image.mode.startswith("I;16"):
-        return np.asarray(_load(image, path)).astype(np.uint16)[..., np.newaxis]
+    if image.mode.startswith("I") and image.format == "PNG":  # "I" up to Pillow 10
+        return _values(image, path)[..., np.newaxis]
     tiles = getattr(image, "tile", [])
-    if image.format != "PNG" or [tile[3] for tile in tiles] != [_HIGH_BYTES]:
+    raw_mode = str(tiles[0][3]) if image.format == "PNG" and len(tiles) == 1 else ""
+    if raw_mode == "LA;16B":
+        pairs = _values(_as_8_bit_rgba(path), path)
+        return np.asarray(pairs[..., ::2] * 256 + pairs[..., 1::2], np.uint16)
+    if raw_mode not in _LOW_BYTES:
         raise DataError(
             f"{path}: the image has mode {image.mode} with 8 bits a channel, give the PNG as it "
             "was handed out, with 16 bits"
         )
-    high = np.asarray(_load(image, path)).astype(np.uint16)
     other = _open(path)
-    # Each tile is codec, extents, offset and raw mode, as Pillow's plugin documentation lays down.
-    other.tile = [(*tile[:3], _LOW_BYTES) for tile in tiles]  # type: ignore[attr-defined]
-    low = np.asarray(_load(other, path)).astype(np.uint16)
-    return np.asarray(high * 256 + low, np.uint16)
+    # A tile is codec, extents, offset and raw mode, as Pillow's documentation of plugins lays down.
+    other.tile = [(*tiles[0][:3], _LOW_BYTES[raw_mode])]  # type: ignore[attr-defined]
+    return np.asarray(_values(image, path) * 256 + _values(other, path), np.uint16)
+
+
+def _as_8_bit_rgba(path: Path) -> Image.Image:
+    data = bytearray(path.read_bytes())
+    data[_DEPTH_AND_COLOUR] = _8_BIT_RGBA
+    data[_CHECKSUM] = zlib.crc32(data[_HEADER]).to_bytes(4, "big")
+    return Image.open(io.BytesIO(data))
 
 
 def _open(path: Path) -> Image.Image:
@@ -48,12 +63,12 @@ def _open(path: Path) -> Image.Image:
         raise _unreadable(path, error) from error
 
 
-def _load(image: Image.Image, path: Path) -> Image.Image:
+def _values(image: Image.Image, path: Path) -> NDArray[np.uint16]:
     try:
         image.load()
     except Exception as error:
         raise _unreadable(path, error) from error
-    return image
+    return np.asarray(image).astype(np.uint16)
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

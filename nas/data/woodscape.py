@@ -267,10 +267,10 @@ def _box(line: str, where: str) -> Box:
             f"{where}: class {fields[0]!r} is unknown, there are {', '.join(WOODSCAPE_OBJECTS)}; "
             "make the boxes with scripts/configs/box_2d_mapping_5_classes.json"
         )
-    # Corners are pixels of the outline, in either order (``omnidet`` takes absolute differences).
+    # In either order, and the edges as they are written: so ``omnidet`` reads them.
     left, right = sorted((first_x, second_x))
     top, bottom = sorted((first_y, second_y))
-    return Box(WOODSCAPE_OBJECTS.index(fields[0]), left, top, right + 1, bottom + 1)
+    return Box(WOODSCAPE_OBJECTS.index(fields[0]), left, top, right, bottom)
 
 
 _READERS: Mapping[str, Callable[[Path, NDArray[np.uint8], Path], NDArray[np.generic]]] = {

@@ -10,15 +10,15 @@ import numpy as np
 
 
 def write_deep_png(path: Path, values: np.ndarray) -> None:
-    """``(H, W, 3)`` uint16 as a PNG of colour type 2; row after row uses another filter."""
+    """``(H, W, C)`` uint16 as a PNG of 1 to 4 channels; row after row uses another filter."""
     height, width, channels = values.shape
-    assert channels == 3
+    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = np.frombuffer(values.astype(">u2").tobytes(), np.uint8).reshape(height, -1)
     data = b"".join(
         bytes([number % 5]) + _filtered(rows, number, number % 5, 2 * channels)
         for number in range(height)
     )
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(data)), (b"IEND", b""))
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks))
 

@@ -17,7 +17,7 @@ from tests.nas.data.source_contract import check_every_frame
 ANY = Resolution(64, 32)
 SIZE = (20, 40)
 CAMERAS = ("FV", "RV", "MVL", "MVR")
-BOXES = "vehicles,0,4,5,19,9\nperson,1,30,15,22,3\n"
+BOXES = "vehicles,0,4,5,20,10\nperson,1,31,16,22,3\n"
 
 
 def save(folder: Path, name: str, values: np.ndarray) -> None:
