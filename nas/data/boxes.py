@@ -55,14 +55,17 @@ def box_label(boxes: Iterable[Box], height: int, width: int) -> NDArray[np.float
 def boxes_of_objects(objects: NDArray[np.generic]) -> dict[int, Sides]:
     """The sides of what every value but 0 covers in ``(H, W)`` numbers of objects."""
     rows, columns = np.nonzero(objects)
-    values, inverse = np.unique(objects[rows, columns], return_inverse=True)
-    sides = np.empty((len(values), 4), np.int64)
-    sides[:, :2] = max(objects.shape)
-    sides[:, 2:] = 0
-    np.minimum.at(sides, (inverse, 0), columns)
-    np.minimum.at(sides, (inverse, 1), rows)
-    np.maximum.at(sides, (inverse, 2), columns + 1)
-    np.maximum.at(sides, (inverse, 3), rows + 1)
+    order = np.argsort(objects[rows, columns], kind="stable")
+    rows, columns = rows[order], columns[order]
+    values, starts = np.unique(objects[rows, columns], return_index=True)
+    sides = np.column_stack(
+        (
+            np.minimum.reduceat(columns, starts),
+            np.minimum.reduceat(rows, starts),
+            np.maximum.reduceat(columns, starts) + 1,
+            np.maximum.reduceat(rows, starts) + 1,
+        )
+    )
     return {int(value): Sides(*map(int, row)) for value, row in zip(values, sides, strict=True)}
 
 
