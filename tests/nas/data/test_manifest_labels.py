@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,23 @@ def test_every_label_has_the_form_of_its_task(
     write_manifest: Write, header: Json, frames: list[Json]
 ) -> None:
     check_every_frame(ManifestSource(write_manifest(frames, header)))
+
+
+def test_the_manifests_in_the_documentation_are_valid(tmp_path: Path) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    manifests = [block.partition("```")[0] for block in docs.split("```json\n")[1:]]
+    assert len(manifests) == 2
+    for number, text in enumerate(manifests):
+        file = tmp_path / str(number) / "manifest.jsonl"
+        for name in re.findall(r'"([a-z]+/[0-9]+\.(?:jpg|png|json))"', text):
+            (file.parent / name).parent.mkdir(parents=True, exist_ok=True)
+            if name.endswith("json"):
+                (file.parent / name).write_text('[["person", 1, 2, 3, 4]]')
+            else:
+                mode = "RGB" if name.startswith("rgb") else "L"
+                Image.new(mode, (200, 150), 1).save(file.parent / name)
+        file.write_text(text)
+        check_every_frame(ManifestSource(file))
 
 
 HEADER_CASES: dict[str, tuple[str, Json, str]] = {
