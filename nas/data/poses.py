@@ -6,19 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def relative_pose(
-    previous: NDArray[np.float64], current: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Pose ``(3, 4)`` of the current camera in the axes of the previous one.
-
-    Both arguments are ``(3, 4)`` camera-to-world matrices ``[R | t]``.
-    """
-    back = previous[:, :3].T
-    rotation = back @ current[:, :3]
-    translation = back @ (current[:, 3] - previous[:, 3])
-    return np.column_stack((rotation, translation))
-
-
 def pose_vector(pose: NDArray[np.float64]) -> tuple[float, ...]:
     """Translation and rotation vector of a ``(3, 4)`` pose: six numbers, metres and radians."""
     return (*map(float, pose[:, 3]), *map(float, rotation_vector(pose[:, :3])))
