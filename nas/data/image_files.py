@@ -30,6 +30,18 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image.convert("RGB"))
 
 
+def read_previous(
+    path: Path | None, image: NDArray[np.uint8], beside: Path
+) -> NDArray[np.uint8] | None:
+    """The frame before ``image``, which is in the file ``beside`` and must be of the same size;
+    None where ``path`` is."""
+    if path is None:
+        return None
+    previous = read_rgb(path)
+    check_size(previous.shape, image.shape, path, beside)
+    return previous
+
+
 def read_label(path: Path) -> NDArray[np.generic]:
     """The values of a label image of one channel, ``(H, W)``, in the file's own integer or float
     type; raises ``DataError`` with the file."""

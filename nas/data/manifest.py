@@ -7,8 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nas.data.image_files import check_size, class_values, read_label, read_rgb, stamp_files
-from nas.data.manifest_format import ManifestFrame, ManifestTask, read_manifest
+from nas.data.image_files import (
+    check_size,
+    class_values,
+    read_label,
+    read_previous,
+    read_rgb,
+    stamp_files,
+)
+from nas.data.manifest_format import ManifestFrame, read_manifest
+from nas.data.manifest_labels import JsonLabel, LabelError, read_label_file, reads_json
+from nas.data.manifest_tasks import ManifestTask
 from nas.data.source import SPLITS, DataError, Frame, Split
 from nas.resolution import Resolution
 
@@ -39,15 +48,11 @@ class ManifestSource:
         """One frame in the files' own size; raises ``DataError`` with the file."""
         entry = self._frames[split][index]
         image = read_rgb(entry.image)
-        previous = None
-        if entry.previous is not None:
-            previous = read_rgb(entry.previous)
-            check_size(previous.shape, image.shape, entry.previous, entry.image)
-        labels = {}
-        for name, path in entry.labels.items():
-            values = read_label(path)
-            check_size(values.shape, image.shape, path, entry.image)
-            labels[name] = _label_values(values, path, self._tasks[name])
+        previous = read_previous(entry.previous, image, entry.image)
+        labels = {
+            name: self._label(entry, label, self._tasks[name], image)
+            for name, label in entry.labels.items()
+        }
         return Frame(image=image, previous=previous, labels=labels)
 
     def fingerprint(self) -> str:
@@ -55,9 +60,32 @@ class ManifestSource:
         files = [self._file]
         for frames in self._frames.values():
             for frame in frames:
-                files += [frame.image, *frame.labels.values()]
+                files += [frame.image]
+                files += [label for label in frame.labels.values() if isinstance(label, Path)]
                 files += [frame.previous] if frame.previous else []
         return f"manifest-{stamp_files(files)}"
+
+    def _label(
+        self,
+        entry: ManifestFrame,
+        label: Path | JsonLabel,
+        task: ManifestTask,
+        image: NDArray[np.uint8],
+    ) -> NDArray[np.generic]:
+        """One label in the form that ``Frame.labels`` holds."""
+        if isinstance(label, Path) and not reads_json(task.spec.kind):
+            values = read_label(label)
+            check_size(values.shape, image.shape, label, entry.image)
+            return _label_values(values, label, task)
+        where = f"{label}: the label"
+        if isinstance(label, Path):
+            label = read_label_file(label, task.spec)
+        else:
+            where = f"{self._file}:{entry.line}: labels.{task.spec.name}"
+        try:
+            return label.array(*image.shape[:2])
+        except LabelError as error:
+            raise DataError(f"{where}{error}") from error
 
 
 def _label_values(

@@ -9,9 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nas.data.camvid import CamVidSource
+from nas.data.cityscapes import CityscapesSource
 from nas.data.manifest import ManifestSource
 from nas.data.renaming import RenamedSource
 from nas.data.source import DataError, DataSource, SelectiveSource
+from nas.data.synthia import SynthiaSource
+from nas.data.woodscape import WoodScapeSource
 from nas.fidelity import FIDELITIES, Fidelity
 from search_spaces.task_spec import TaskSpec
 
@@ -68,6 +71,24 @@ DATA_KINDS: Mapping[str, DataKind] = {
             path="FILE",
             summary="your own frames, listed in a JSON Lines file; see docs/data.md",
             open=lambda path, _seed, _fidelity: ManifestSource(path),
+        ),
+        DataKind(
+            name="cityscapes",
+            path="FOLDER",
+            summary="Cityscapes: the folder with leftImg8bit; segmentation, detection, depth",
+            open=lambda path, _seed, _fidelity: CityscapesSource(path),
+        ),
+        DataKind(
+            name="synthia",
+            path="FOLDER",
+            summary="SYNTHIA: the folder of a video sequence or of several; segmentation, depth",
+            open=lambda path, _seed, _fidelity: SynthiaSource(path),
+        ),
+        DataKind(
+            name="woodscape",
+            path="FOLDER",
+            summary="WoodScape: the folder with rgb_images; segmentation, motion, boxes, soiling",
+            open=lambda path, _seed, _fidelity: WoodScapeSource(path),
         ),
     )
 }

@@ -30,9 +30,13 @@ def _list(args: argparse.Namespace) -> int:
         ]
         print(json.dumps(entries, indent=2))
         return 0
-    for kind in DATA_KINDS.values():
-        spec = kind.name if kind.path is None else f"{kind.name}:{kind.path}"
-        print(f"{spec:16} {kind.summary}")
+    specs = {
+        kind.name if kind.path is None else f"{kind.name}:{kind.path}": kind.summary
+        for kind in DATA_KINDS.values()
+    }
+    width = max(map(len, specs))
+    for spec, summary in specs.items():
+        print(f"{spec:{width}} {summary}")
     return 0
 
 

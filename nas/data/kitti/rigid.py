@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from nas.data.poses import rotation_vector
+
 Floats = NDArray[np.float64]
 
 
@@ -38,24 +40,6 @@ def rotation_about(axis: int, angle: float) -> Floats:
     matrix[second, first] = math.sin(angle)
     matrix[first, second] = -math.sin(angle)
     return matrix
-
-
-def rotation_vector(rotation: Floats) -> Floats:
-    """Axis times angle in radians of a rotation ``(3, 3)`` by less than half a turn.
-
-    From sine and cosine of the angle together, so that it is exact for the tiny angles between
-    two frames, where the cosine alone loses half of its digits.
-    """
-    twice_sine_axis = np.array(
-        [
-            rotation[2, 1] - rotation[1, 2],
-            rotation[0, 2] - rotation[2, 0],
-            rotation[1, 0] - rotation[0, 1],
-        ]
-    )
-    sine = float(np.linalg.norm(twice_sine_axis)) / 2
-    angle = math.atan2(sine, (float(np.trace(rotation)) - 1) / 2)
-    return twice_sine_axis / 2 if sine < 1e-12 else twice_sine_axis * (angle / (2 * sine))
 
 
 def odometry_label(previous_from_current: Floats, *, chained: bool) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import pytest
 from nas.data.camvid import CamVidSource
 from nas.data.manifest import ManifestSource
 from nas.data.source import DataError
-from nas.data.spec import open_source, tasks_of
+from nas.data.spec import DATA_KINDS, open_source, tasks_of
 from nas.resolution import Resolution
 
 Write = Callable[..., Path]
@@ -24,6 +24,17 @@ def error_of(spec: str) -> str:
 def test_names_open_their_sources(camvid: Path, write_manifest: Write) -> None:
     assert isinstance(open_source(f"camvid:{camvid}", seed=0), CamVidSource)
     assert isinstance(open_source(f"manifest:{write_manifest()}", seed=0), ManifestSource)
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in DATA_KINDS.values() if kind.path])
+def test_a_path_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
+    assert error_of(f"{name}:{tmp_path}/none").startswith(f"{tmp_path}/none: the f")
+
+
+@pytest.mark.parametrize("name", DATA_KINDS)
+def test_every_kind_of_data_is_documented(name: str) -> None:
+    docs = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
+    assert f"| `{name}" in docs
 
 
 def test_synthetic_takes_its_seed() -> None:
