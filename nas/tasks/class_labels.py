@@ -18,12 +18,14 @@ Array = NDArray[np.generic]
 _RAREST = 1e-4
 
 
-def check_classes(label: Array, classes: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` that names the value which is neither a class nor ``IGNORE``."""
-    if label.ndim != 2 or label.dtype.kind not in "ui":
-        raise ValueError(
-            f"the label is {label.dtype} of shape {label.shape}, give integer classes (H, W)"
-        )
+def check_classes(label: Array, classes: tuple[str, ...], *, of_pixels: bool = True) -> None:
+    """Raise ``ValueError`` that names the value which is neither a class nor ``IGNORE``.
+
+    Labels of pixels are ``(H, W)``, a frame's own class is an array without dimensions.
+    """
+    if label.ndim != (2 if of_pixels else 0) or label.dtype.kind not in "ui":
+        wanted = "integer classes (H, W)" if of_pixels else "one integer class, as a 0-d array"
+        raise ValueError(f"the label is {label.dtype} of shape {label.shape}, give {wanted}")
     bad = np.asarray((label < 0) | (label >= len(classes)))  # type: ignore[operator]
     bad &= label != IGNORE
     if bad.any():

@@ -1,4 +1,4 @@
-"""The confusion matrix of a split, and the intersection over union that it gives."""
+"""The confusion matrix of a split, and the overlaps, recalls and accuracies that it gives."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nas.data.source import IGNORE
 
 
 class ConfusionMatrix:
-    """Counts pixels by labelled class (row) and predicted class (column); ignored ones are left
-    out."""
+    """Counts pixels, tiles or frames by labelled class (row) and predicted class (column);
+    ignored ones are left out."""
 
     def __init__(self, classes: int) -> None:
         self.counts: NDArray[np.int64] = np.zeros((classes, classes), np.int64)
 
     def add(self, output: Tensor, label: Tensor) -> None:
-        """Count the largest logits of an output ``(B, C, H, W)`` against labels ``(B, H, W)``."""
+        """Count the largest logits of an output ``(B, C, …)`` against labels ``(B, …)``."""
         classes = len(self.counts)
         predicted = output.max(1).indices  # argmax gives the same and takes 5 times as long
         # Ignored pixels are counted in a row of their own, which is cheaper than masking them out.
@@ -54,3 +54,13 @@ class ConfusionMatrix:
         """Share of correctly predicted pixels; 0 without any pixel."""
         total = int(self.counts.sum())
         return float(self.intersection.sum() / total) if total else 0.0
+
+    def recall(self) -> NDArray[np.float64]:
+        """Share of each class's labels that were found, ``(C,)``; 0 for a class without any."""
+        labelled = self.counts.sum(axis=1)
+        return np.asarray(self.intersection / np.maximum(labelled, 1), np.float64)
+
+    def balanced_accuracy(self) -> float:
+        """Mean recall over the classes that occur in the label; 0 without any."""
+        present = self.counts.sum(axis=1) > 0
+        return float(self.recall()[present].mean()) if present.any() else 0.0

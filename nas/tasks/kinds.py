@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
 
+from nas.tasks.calibration import Calibration
+from nas.tasks.classification import Classification
 from nas.tasks.depth import Depth
 from nas.tasks.motion import Motion
+from nas.tasks.odometry import Odometry
 from nas.tasks.segmentation import Segmentation
+from nas.tasks.stixels import Stixels
 from nas.tasks.task import Task
+from nas.tasks.tiles import Tiles
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
 KINDS: Mapping[str, type[Task]] = MappingProxyType(
@@ -17,6 +22,11 @@ KINDS: Mapping[str, type[Task]] = MappingProxyType(
         Segmentation.kind: Segmentation,
         Depth.kind: Depth,
         Motion.kind: Motion,
+        Classification.kind: Classification,
+        Tiles.kind: Tiles,
+        Stixels.kind: Stixels,
+        Odometry.kind: Odometry,
+        Calibration.kind: Calibration,
     }
 )
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nas.data.window import Window
 from nas.resolution import Resolution
+from nas.tasks.column_position import peaked_logits
 from nas.tasks.kinds import KINDS, make_task
 from nas.tasks.task import Array, LabelStatistics, Task
 from search_spaces.task_spec import TaskSpec
@@ -40,6 +42,37 @@ class Case:
     best: dict[str, float] = field(default_factory=dict)
 
 
+def without_first_half(none: float) -> Callable[[Tensor], Tensor]:
+    """Labels of frames ``(B, …)`` of which the first half has none."""
+
+    def unlabel(label: Tensor) -> Tensor:
+        label[: len(label) // 2] = none
+        return label
+
+    return unlabel
+
+
+def changed_first_half(output: Tensor, other: Tensor) -> Tensor:
+    """The output ``(B, C)`` with the first half of another one."""
+    half = len(output) // 2
+    return torch.cat([other[:half], output[half:]])
+
+
+def without_even_columns(none: float) -> Callable[[Tensor], Tensor]:
+    """Labels ``(B, 2 or h, w)`` of cells whose even columns have none."""
+
+    def unlabel(label: Tensor) -> Tensor:
+        label[..., ::2] = none
+        return label
+
+    return unlabel
+
+
+def changed_even_columns(output: Tensor, other: Tensor) -> Tensor:
+    """The output ``(B, C, h, w)`` with another one's even columns."""
+    return torch.where(torch.arange(output.shape[3]) % 2 == 0, other, output)
+
+
 def without_even_rows(label: Tensor) -> Tensor:
     """Labels ``(B, H, W)`` whose even rows have no label (255 of classes, 0 of metres)."""
     label[:, ::2] = 0 if label.dtype.is_floating_point else 255
@@ -66,6 +99,35 @@ def depth_label(generator: np.random.Generator) -> Array:
     metres = np.exp(generator.normal(2.5, 0.8, (HEIGHT, WIDTH))).astype(np.float32)
     metres[generator.random((HEIGHT, WIDTH)) < 0.3] = 0
     return metres
+
+
+def stixels_label(generator: np.random.Generator) -> Array:
+    top, base = np.sort(generator.uniform(0, 1, (2, WIDTH)).astype(np.float32), axis=0)
+    label = np.stack([base, top])
+    label[:, generator.random(WIDTH) < 0.3] = 2
+    label[:, generator.random(WIDTH) < 0.1] = -1
+    return label
+
+
+def perfect_stixels(label: Tensor) -> Tensor:
+    base, top = (peaked_logits(label[:, i].clamp(0, 1), HEIGHT // 4) for i in (0, 1))
+    presence = torch.where(label[:, :1] == 2, -20.0, 20.0).expand_as(base)
+    return torch.stack([base, top, presence], dim=1)
+
+
+def odometry_label(generator: np.random.Generator) -> Array:
+    forward = generator.normal((0, 0, 1.5), (0.05, 0.02, 0.5))
+    chained = float(generator.random() < 0.5)
+    return np.array([*forward, *generator.normal(0, 0.02, 3), chained], np.float32)
+
+
+def perfect_odometry(label: Tensor) -> Tensor:
+    return torch.cat([label[:, :3], label[:, 3:6].rad2deg()], dim=1)
+
+
+def calibration_label(generator: np.random.Generator) -> Array:
+    point = generator.normal((0.5, 0.45), 0.05)
+    return np.array([*point, *generator.uniform(0.6, 1.4, 2), 0.51, 0.48], np.float32)
 
 
 def perfect_classes(classes: int) -> Callable[[Tensor], Tensor]:
@@ -105,6 +167,59 @@ CASES = {
         worst={"iou_moving": 0, "miou": 0},
         unlabel_half=without_even_rows,
         change_half=changed_even_rows,
+    ),
+    "classification": Case(
+        spec=TaskSpec(
+            name="weather",
+            kind="classification",
+            channels=3,
+            classes=("clear", "rain", "snow"),
+            output_stride=0,
+        ),
+        label=lambda generator: np.array(generator.choice(3, p=(0.5, 0.3, 0.2)), np.uint8),
+        perfect=perfect_classes(3),
+        broken=np.array(3, np.uint8),
+        worst={"balanced_accuracy": 0, "accuracy": 0},
+        unlabel_half=without_first_half(255),
+        change_half=changed_first_half,
+    ),
+    "tiles": Case(
+        spec=TaskSpec(
+            name="dirt", kind="tiles", channels=3, classes=("no", "some", "all"), output_stride=8
+        ),
+        label=class_label((0.7, 0.15, 0.15), ignored=0.45),
+        perfect=perfect_classes(3),
+        broken=np.full((HEIGHT, WIDTH), 3, np.uint8),
+        worst={"balanced_accuracy": 0, "accuracy": 0},
+        unlabel_half=without_even_columns(255),
+        change_half=changed_even_columns,
+    ),
+    "stixels": Case(
+        spec=TaskSpec(name="stixels", kind="stixels", channels=3, output_stride=4),
+        label=stixels_label,
+        perfect=perfect_stixels,
+        broken=np.full((2, WIDTH), np.nan, np.float32),
+        worst={"column_accuracy": 0, "base_error": 1, "top_error": 1},
+        unlabel_half=without_even_columns(-1),
+        change_half=changed_even_columns,
+    ),
+    "odometry": Case(
+        spec=TaskSpec(name="odometry", kind="odometry", channels=6, output_stride=0),
+        label=odometry_label,
+        perfect=perfect_odometry,
+        broken=np.full(7, np.nan, np.float32),
+        worst={"translation_percent": 100, "rotation_deg_per_m": 1},
+        unlabel_half=without_first_half(-1e9),
+        change_half=changed_first_half,
+    ),
+    "calibration": Case(
+        spec=TaskSpec(name="calibration", kind="calibration", channels=2, output_stride=0),
+        label=calibration_label,
+        perfect=lambda label: 100 * (label[:, :2] - 0.5),
+        broken=np.full(6, np.nan, np.float32),
+        worst={"angular_error_deg": 90, "yaw_error_deg": 90, "pitch_error_deg": 90},
+        unlabel_half=without_first_half(-1e9),
+        change_half=changed_first_half,
     ),
 }
 
@@ -352,12 +467,20 @@ def test_pictures_of_a_label_and_its_perfect_output_agree(
     assert of_label.dtype == of_output.dtype == np.uint8
     assert (image == 90).all(), "the frame itself was painted"
     assert (of_label != image).any()
-    shown = np.ones((HEIGHT, WIDTH), np.bool_)
+    shown = labelled_pixels(task, label)
     if label.shape == shown.shape:
-        shown = np.asarray(label != task.unlabelled)
         assert (of_label[~shown] == 0).all()
         assert (of_label[shown].max(axis=-1) > 0).all()
     np.testing.assert_array_equal(of_label[shown], of_output[shown])
+
+
+def labelled_pixels(task: Task, label: Array) -> NDArray[np.bool_]:
+    """Pixels of the frame that a label of pixels, cells or columns says something of."""
+    stride = task.spec.output_stride
+    if label.ndim != 2 or not stride or label.shape[1] * stride != WIDTH:
+        return np.ones((HEIGHT, WIDTH), np.bool_)
+    rows = np.arange(HEIGHT) * len(label) // HEIGHT
+    return np.asarray(label != task.unlabelled)[rows[:, None], np.arange(WIDTH) // stride]
 
 
 def test_the_picture_of_no_label_can_be_drawn(task: Task) -> None:

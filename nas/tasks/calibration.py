@@ -1,0 +1,217 @@
+"""Calibration: where driving straight ahead vanishes, which tells the camera's yaw and pitch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nas.data.window import Window
+from nas.resolution import Resolution
+from nas.tasks.geometric_median import geometric_median
+from nas.tasks.overlay import lined, tinted
+from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Picture, Task
+from search_spaces.task_spec import ArchitectureError, TaskSpec
+
+#: Degrees of every metric without any labelled frame.
+WORST_DEG = 90.0
+
+_UNLABELLED = -1e9
+#: Standard deviations below this, in percent of a side, are not enlarged to one by the loss.
+_LEAST_SPREAD = 0.5
+#: Vanishing points may lie outside the frame, but not farther than this many sides.
+_FARTHEST = 100.0
+_LARGEST_OUTPUT = 1e6
+_CROSS, _HORIZON = (255, 60, 60), (60, 220, 255)
+
+
+class Calibration(Task):
+    """The vanishing point of the car's forward direction.
+
+    Labels are ``(6,)`` float32: the vanishing point x, y, focal lengths, principal point x, y; x in
+    frame widths from the left edge, y in frame heights from the top. The output ``(B, 2)`` is the
+    vanishing point's offset from the frame's centre, to the right and down, in percent of the
+    width and of the height.
+
+    Metrics: ``angular_error_deg``, the mean angle between the rays through the predicted and
+    through the true point, by the label's intrinsics; ``yaw_error_deg`` and ``pitch_error_deg``,
+    its mean absolute parts. All are 90 without any label.
+    """
+
+    kind = "calibration"
+    label_dtype = np.float32
+    unlabelled = _UNLABELLED
+    output_unit = "percent"
+    pixelwise = False
+    metrics = (
+        Metric(name="angular_error_deg", direction="minimize", unit="degree"),
+        Metric(name="yaw_error_deg", direction="minimize", unit="degree"),
+        Metric(name="pitch_error_deg", direction="minimize", unit="degree"),
+    )
+
+    def __init__(self, spec: TaskSpec) -> None:
+        super().__init__(spec)
+        if spec.channels != 2 or spec.positive or spec.output_stride != 0:
+            raise ArchitectureError(
+                f"task {spec.name}: {spec.channels} channels, positive={spec.positive}, "
+                f"output_stride {spec.output_stride}; kind calibration needs 2 channels (x, y), "
+                "positive=False and output_stride=0"
+            )
+
+    def label_shape(self, resolution: Resolution) -> tuple[int, ...]:
+        """Vanishing point, focal lengths, principal point."""
+        return (6,)
+
+    def check_label(self, label: Array) -> None:
+        """Allow finite points in and near the frame, and focal lengths above 0."""
+        if label.shape != (6,) or label.dtype.kind != "f":
+            raise ValueError(
+                f"the label is {label.dtype} of shape {label.shape}, give vanishing point, focal "
+                "lengths and principal point in frame widths and heights as float32 (6,)"
+            )
+        value = np.asarray(label, np.float64)
+        if not (np.abs(value) < _FARTHEST).all() or not (value[2:4] > 0).all():
+            raise ValueError(
+                f"the label holds {value.tolist()}, allowed are shares of the frame's width and "
+                f"height below {_FARTHEST:g} (not pixels), focal lengths above 0"
+            )
+
+    def resize_label(self, label: Array, resolution: Resolution) -> Array:
+        """Shares are the same at any resolution."""
+        return label.astype(np.float32)
+
+    def flip_label(self, label: Tensor) -> Tensor:
+        """Both points are mirrored, and with them the yaw."""
+        flipped = label.clone()
+        flipped[:, [0, 4]] = 1 - label[:, [0, 4]]
+        return torch.where(_labelled(label)[:, None], flipped, label)
+
+    def crop_label(self, label: Tensor, window: Window) -> Tensor:
+        """Both points move with the picture, and focal lengths grow by its zoom."""
+        moved = torch.stack(
+            [
+                window.x_of(label[:, 0]),
+                window.y_of(label[:, 1]),
+                label[:, 2] * window.horizontal_zoom,
+                label[:, 3] * window.vertical_zoom,
+                window.x_of(label[:, 4]),
+                window.y_of(label[:, 5]),
+            ],
+            dim=1,
+        )
+        return torch.where(_labelled(label)[:, None], moved, label)
+
+    def statistics(self, labels: Iterable[Array]) -> LabelStatistics:
+        """Bias: the mean offset. Weights: one over its standard deviations. ``constant``: the
+        point with the smallest sum of angles, these taken for distances over focal lengths."""
+        known = [label for label in labels if label[0] != _UNLABELLED]
+        stacked = np.array(known, np.float64).reshape(-1, 6)
+        if not len(stacked):
+            return LabelStatistics(
+                initial_bias=torch.zeros(2), weights=torch.ones(2), constant=torch.zeros(2)
+            )
+        offset = 100 * (stacked[:, :2] - 0.5)
+        spread = np.maximum(offset.std(0), _LEAST_SPREAD) if len(offset) > 1 else np.ones(2)
+        return LabelStatistics(
+            initial_bias=torch.from_numpy(offset.mean(0)).float(),
+            weights=torch.from_numpy(1 / spread).float(),
+            constant=torch.from_numpy(geometric_median(offset, 1 / stacked[:, 2:4])).float(),
+        )
+
+    def loss(self, output: Tensor, label: Tensor, statistics: LabelStatistics) -> Tensor:
+        """Huber's loss of both offsets in standard deviations of the labels, their mean."""
+        labelled = _labelled(label)
+        truth = torch.where(labelled[:, None], 100 * (label[:, :2].float() - 0.5), 0.0)
+        weights = statistics.weights
+        scale = torch.ones(2) if weights is None else weights
+        error = (output.float() - truth) * scale.to(output.device)
+        huber = F.huber_loss(error, torch.zeros_like(error), reduction="none").mean(1)
+        return (huber * labelled).sum() / labelled.sum().clamp(min=1)
+
+    def evaluator(self) -> Evaluator:
+        """A fresh ``CalibrationEvaluator``."""
+        return CalibrationEvaluator()
+
+    def legend(self) -> tuple[tuple[tuple[int, int, int], str], ...]:
+        """The vanishing point and the horizon through it."""
+        return ((_CROSS, "vanishing point"), (_HORIZON, "horizon"))
+
+    def picture_of_label(self, label: Array, image: Picture) -> Picture:
+        """The frame with a cross at the vanishing point and the horizon through it."""
+        if label[0] == _UNLABELLED:
+            return tinted(image, np.zeros_like(image), np.full(image.shape[:2], 0.5))
+        return _with_cross(image, float(label[0]), float(label[1]))
+
+    def picture_of_output(self, output: Tensor, image: Picture) -> Picture:
+        """The predicted point in the same manner."""
+        x, y = _finite(output[None])[0] / 100 + 0.5
+        return _with_cross(image, float(x), float(y))
+
+
+class CalibrationEvaluator:
+    """Sums of angles between predicted and true rays over a split."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._sums = np.zeros(3)
+
+    def update(self, output: Tensor, label: Tensor) -> None:
+        """Add outputs ``(B, 2)`` in percent and labels ``(B, 6)``."""
+        truth = label.cpu().double().numpy()
+        there = truth[:, 0] != _UNLABELLED
+        truth, guess = truth[there], _finite(output)[there] / 100 + 0.5
+        true_ray, ray = _ray(truth[:, :2], truth), _ray(guess, truth)
+        angle = np.arctan2(np.linalg.norm(np.cross(true_ray, ray), axis=1), (true_ray * ray).sum(1))
+        turned = np.abs(_yaw_and_pitch(ray) - _yaw_and_pitch(true_ray))
+        self._frames += len(truth)
+        self._sums += np.degrees([angle.sum(), *turned.sum(1)])
+
+    def result(self) -> dict[str, float]:
+        """Degrees, lower is better."""
+        means = self._sums / self._frames if self._frames else np.full(3, WORST_DEG)
+        names = (metric.name for metric in Calibration.metrics)
+        return {name: float(mean) for name, mean in zip(names, means, strict=True)}
+
+
+def _labelled(label: Tensor) -> Tensor:
+    return label[:, 0] != _UNLABELLED
+
+
+def _finite(output: Tensor) -> NDArray[np.float64]:
+    """Outputs ``(B, 2)``; what is no number is as far to the right or down as can be."""
+    values = output.detach().cpu().double()
+    largest = _LARGEST_OUTPUT
+    return np.asarray(
+        values.nan_to_num(nan=largest, posinf=largest, neginf=-largest)
+        .clamp(-largest, largest)
+        .numpy()
+    )
+
+
+def _ray(point: NDArray[np.float64], label: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions ``(N, 3)`` right, down, forward of points ``(N, 2)`` in shares of the sides."""
+    aside = (point - label[:, 4:6]) / label[:, 2:4]
+    return np.concatenate([aside, np.ones((len(point), 1))], axis=1)
+
+
+def _yaw_and_pitch(ray: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Radians to the right and down, ``(2, N)``, of directions ``(N, 3)``."""
+    right, down, forward = ray.T
+    return np.stack([np.arctan2(right, forward), np.arctan2(down, np.hypot(right, forward))])
+
+
+def _with_cross(image: Picture, x: float, y: float) -> Picture:
+    """The frame with a cross and a horizon at a point in shares of its sides."""
+    height, width = image.shape[:2]
+    centre = x * width, y * height
+    arm = height / 10
+    horizon = lined(image, [((0, centre[1]), (width, centre[1]))], _HORIZON)
+    cross = [
+        ((centre[0] - arm, centre[1]), (centre[0] + arm, centre[1])),
+        ((centre[0], centre[1] - arm), (centre[0], centre[1] + arm)),
+    ]
+    return lined(horizon, cross, _CROSS)
