@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from nas.tasks.depth import Depth
+from nas.tasks.detection import Detection
 from nas.tasks.motion import Motion
 from nas.tasks.segmentation import Segmentation
 from nas.tasks.task import Task
@@ -17,6 +18,7 @@ KINDS: Mapping[str, type[Task]] = MappingProxyType(
         Segmentation.kind: Segmentation,
         Depth.kind: Depth,
         Motion.kind: Motion,
+        Detection.kind: Detection,
     }
 )
 
