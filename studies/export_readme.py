@@ -105,19 +105,11 @@ def _input_meaning(shape: TensorShape) -> str:
 
 
 def _outputs(about: Description) -> str:
-    rows = [
-        f"| {shape.cells} | {_output_meaning(about.tasks[shape.name])} |" for shape in about.outputs
-    ]
+    rows = [f"| {shape.cells} | {about.tasks[shape.name].reading} |" for shape in about.outputs]
     rows += [f"| {shape.cells} | to be given with the next frame |" for shape in about.features]
     lists = [_classes(about.tasks[shape.name]) for shape in about.outputs]
     table = "\n".join(["## Outputs", "", "| name | shape | meaning |", "|---|---|---|", *rows])
     return "\n\n".join([table, *(text for text in lists if text)])
-
-
-def _output_meaning(task: Task) -> str:
-    if task.spec.classes:
-        return f"{task.output_unit} of each class; the largest wins"
-    return f"{task.spec.kind}, unit: {task.output_unit}"
 
 
 def _classes(task: Task) -> str:

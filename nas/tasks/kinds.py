@@ -9,6 +9,7 @@ from types import MappingProxyType
 from nas.tasks.calibration import Calibration
 from nas.tasks.classification import Classification
 from nas.tasks.depth import Depth
+from nas.tasks.detection import Detection
 from nas.tasks.motion import Motion
 from nas.tasks.odometry import Odometry
 from nas.tasks.segmentation import Segmentation
@@ -27,6 +28,7 @@ KINDS: Mapping[str, type[Task]] = MappingProxyType(
         Stixels.kind: Stixels,
         Odometry.kind: Odometry,
         Calibration.kind: Calibration,
+        Detection.kind: Detection,
     }
 )
 

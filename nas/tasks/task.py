@@ -84,6 +84,13 @@ class Task(ABC):
         """The metric that Δm is computed from: the first one."""
         return self.metrics[0]
 
+    @property
+    def reading(self) -> str:
+        """How the output is read, in one line for the README of an exported network."""
+        if self.spec.classes:
+            return f"{self.output_unit} of each class; the largest wins"
+        return f"{self.spec.kind}, unit: {self.output_unit}"
+
     def label_shape(self, resolution: Resolution) -> tuple[int, ...]:
         """Shape of a label at a resolution, as ``resize_label`` gives it."""
         return (resolution.height, resolution.width)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nas.data.window import Window
 from nas.resolution import Resolution
+from nas.tasks.box_targets import box_targets
 from nas.tasks.column_position import peaked_logits
 from nas.tasks.kinds import KINDS, make_task
 from nas.tasks.task import Array, LabelStatistics, Task
@@ -138,6 +139,37 @@ def perfect_classes(classes: int) -> Callable[[Tensor], Tensor]:
     return output
 
 
+def box_label(generator: np.random.Generator) -> Array:
+    """A box in most of 4 by 3 parts of the frame, no two centres in neighbouring cells."""
+    places = [(x, y) for x in range(4) for y in range(3) if generator.random() < 0.6]
+    boxes = np.zeros((len(places), 5), np.float32)
+    boxes[:, 0] = generator.choice([0, 1, 255], len(places), p=[0.5, 0.4, 0.1])
+    centres = np.array(places).reshape(-1, 2) + generator.uniform(0.3, 0.7, (len(places), 2))
+    centres /= (4, 3)
+    sides = np.minimum(
+        generator.uniform(0.05, 0.4, centres.shape), 2 * np.minimum(centres, 1 - centres)
+    )
+    boxes[:, 1:3], boxes[:, 3:] = centres - sides / 2, centres + sides / 2
+    return boxes.clip(0, (255, 1, 1, 1, 1)).astype(np.float32)
+
+
+def perfect_boxes(label: Tensor) -> Tensor:
+    target = box_targets(label, 2, HEIGHT // 4, WIDTH // 4)
+    return torch.cat([torch.where(target.heat == 1, 20.0, -20.0), target.boxes], dim=1)
+
+
+def without_even_frames(label: Tensor) -> Tensor:
+    """Labels ``(B, 64, 5)`` of boxes, those of even frames taken away."""
+    label[::2] = -2
+    return label
+
+
+def changed_even_frames(output: Tensor, other: Tensor) -> Tensor:
+    """The output ``(B, …)`` with another one's even frames."""
+    even = torch.arange(len(output)) % 2 == 0
+    return torch.where(even.view(-1, *[1] * (output.ndim - 1)), other, output)
+
+
 CASES = {
     "segmentation": Case(
         spec=TaskSpec(
@@ -158,6 +190,17 @@ CASES = {
         worst={"delta_1_25": 0, "abs_rel": 79, "rmse_m": 79},
         unlabel_half=without_even_rows,
         change_half=changed_even_rows,
+    ),
+    "detection": Case(
+        spec=TaskSpec(
+            name="objects", kind="detection", channels=6, classes=("a", "b"), output_stride=4
+        ),
+        label=box_label,
+        perfect=perfect_boxes,
+        broken=np.array([[2, 0, 0, 1, 1]], np.float32),
+        worst={"map_50": 0, "map": 0},
+        unlabel_half=without_even_frames,
+        change_half=changed_even_frames,
     ),
     "motion": Case(
         spec=TaskSpec(name="motion", kind="motion", channels=2, classes=("static", "moving")),
