@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from nas.data.batches import MEAN, STD
+from nas.data.batches import IMAGE_MEAN, IMAGE_STD
 from search_spaces.efficientnet_spec import LITE0
 
 _CENTRE, _SCALE = 127.0, 128.0
@@ -48,8 +48,8 @@ def _renamed(key: str) -> str:
 
 
 def _fold_scaling(weights: dict[str, Tensor]) -> None:
-    """Let the stem read ``(value / 255 - MEAN) / STD`` where it read ``(value - 127) / 128``."""
-    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    """Let the stem read ``(value / 255 - mean) / std`` where it read ``(value - 127) / 128``."""
+    mean, std = torch.tensor(IMAGE_MEAN), torch.tensor(IMAGE_STD)
     kernels = weights["conv_stem.weight"]
     scale = (255 * std / _SCALE).view(1, 3, 1, 1)
     offset = ((255 * mean - _CENTRE) / _SCALE).view(1, 3, 1, 1)
