@@ -4,8 +4,8 @@ The weights are those of TensorFlow, as PyTorch ports hold them: ``_conv_stem``,
 They expect pixels as ``(value - 127) / 128`` (MEAN_RGB and STDDEV_RGB of
 ``efficientnet_lite_builder.py``), frames here come with ImageNet's mean and deviation. Both are
 affine in the pixel, so the stem's convolution takes the difference over: its kernels the scale, the
-mean of its normalisation the offset. That is exact but at the last row and column of the stem's
-output, which read padding: there zero now stands for ImageNet's mean, 2 to 23 grey levels from 127.
+mean of its normalisation the offset. That is exact but for what lies beyond the frame: zeros stand
+for ImageNet's mean colour there, 3 to 24 grey levels from the 127 that they stood for.
 """
 
 from __future__ import annotations

