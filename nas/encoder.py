@@ -1,117 +1,44 @@
-"""The encoder: ResNet stages with the parameter names of the usual ResNet state dicts.
-
-He et al., 'Deep residual learning for image recognition', arXiv 1512.03385; bottlenecks have
-their stride in the 3×3 convolution, as the published weights have it.
-"""
+"""The encoder: consecutive stages of a published network, with its usual parameter names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from torch import Tensor, nn
 
-from nas.convolution import convolution, layers_by_name
-from nas.plan import Layer, Node
+from nas.efficientnet import efficientnet_modules
+from nas.plan import Node
+from nas.resnet import resnet_modules
 
-
-class BasicBlock(nn.Module):
-    """Two 3×3 convolutions beside a shortcut: ``(B, C, H, W)`` to ``(B, C', H/s, W/s)``."""
-
-    def __init__(self, layers: Mapping[str, Layer]) -> None:
-        super().__init__()
-        self.conv1, self.bn1 = _pair(layers["conv1"])
-        self.conv2, self.bn2 = _pair(layers["conv2"])
-        self.downsample = _shortcut(layers)
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features after the block, non-negative."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
-        out = out + (x if self.downsample is None else self.downsample(x))
-        return self.relu(out)  # type: ignore[no-any-return]
-
-
-class Bottleneck(nn.Module):
-    """1×1, 3×3, 1×1 convolutions beside a shortcut."""
-
-    def __init__(self, layers: Mapping[str, Layer]) -> None:
-        super().__init__()
-        self.conv1, self.bn1 = _pair(layers["conv1"])
-        self.conv2, self.bn2 = _pair(layers["conv2"])
-        self.conv3, self.bn3 = _pair(layers["conv3"])
-        self.downsample = _shortcut(layers)
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features after the block, non-negative."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
-        out = out + (x if self.downsample is None else self.downsample(x))
-        return self.relu(out)  # type: ignore[no-any-return]
-
-
-class Stem(nn.Module):
-    """7×7 convolution and pooling: images ``(B, 3, H, W)`` to ``(B, C, H/4, W/4)``."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__()
-        self.conv1, self.bn1 = _pair(layers_by_name(node.layers)["conv1"])
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pooled features, non-negative."""
-        return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
+#: What builds the stages of each family of encoders: modules by name in running order.
+_MODULES: Mapping[str, Callable[[Node], dict[str, nn.Module]]] = MappingProxyType(
+    {"resnet": resnet_modules, "efficientnet_lite": efficientnet_modules}
+)
 
 
 class EncoderPart(nn.Module):
     """The consecutive stages that one group of tasks computes together.
 
-    Where the group has all stages, the parameter names are those of a whole ResNet: ``conv1``,
-    ``bn1``, ``layer1.0.conv1``, …
+    Where the group has all stages, the parameter names are those of a whole network: of a ResNet
+    ``conv1``, ``bn1``, ``layer1.0.conv1``, …
     """
 
-    def __init__(self, nodes: list[Node]) -> None:
+    def __init__(self, nodes: Iterable[Node]) -> None:
         super().__init__()
+        self._running: dict[int, tuple[str, ...]] = {}
         for node in nodes:
-            if node.kind == "stem":
-                self.conv1, self.bn1 = _pair(node.layers[0])
-                self.relu = nn.ReLU(inplace=True)
-                self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
-            else:
-                self.add_module(f"layer{node.stage}", residual_stage(node))
+            modules = _MODULES[node.operation](node)
+            self._running[node.stage] = tuple(modules)
+            for name, module in modules.items():
+                self.add_module(name, module)
 
     def stage(self, index: int, x: Tensor) -> Tensor:
         """Run one of the part's stages; 0 is the stem."""
-        if index == 0:
-            return self.maxpool(self.relu(self.bn1(self.conv1(x))))  # type: ignore[no-any-return]
-        return self.get_submodule(f"layer{index}")(x)  # type: ignore[no-any-return]
+        for module in self.modules_of(index):
+            x = module(x)
+        return x
 
-
-def residual_stage(node: Node) -> nn.Sequential:
-    """The blocks of a stage, named ``0``, ``1``, … ."""
-    return nn.Sequential(*(_block(layers) for layers in _blocks(node)))
-
-
-def _blocks(node: Node) -> Iterator[dict[str, Layer]]:
-    blocks: dict[str, dict[str, Layer]] = {}
-    for layer in node.layers:
-        index, name = layer.name.split(".", 1)
-        blocks.setdefault(index, {})[name] = layer
-    yield from blocks.values()
-
-
-def _block(layers: Mapping[str, Layer]) -> nn.Module:
-    return Bottleneck(layers) if "conv3" in layers else BasicBlock(layers)
-
-
-def _pair(layer: Layer) -> tuple[nn.Module, nn.BatchNorm2d]:
-    return convolution(layer), nn.BatchNorm2d(layer.out_channels)
-
-
-def _shortcut(layers: Mapping[str, Layer]) -> nn.Sequential | None:
-    if "downsample.0" not in layers:
-        return None
-    return nn.Sequential(*_pair(layers["downsample.0"]))
+    def modules_of(self, index: int) -> list[nn.Module]:
+        """The modules of a stage in the order in which they run."""
+        return [self.get_submodule(name) for name in self._running[index]]

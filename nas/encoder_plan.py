@@ -6,14 +6,24 @@ longest prefix that any of its tasks reads, and each task reads its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from nas.efficientnet_plan import efficientnet_layers
 from nas.plan import IMAGE, Layer, Node, Read
+from nas.resnet_plan import residual_layers, resnet_layers, stem_layer
+from nas.stage import Stage
 from search_spaces.architecture import Architecture
-from search_spaces.encoder_spec import ENCODERS, STAGE_STRIDES, STAGES
+from search_spaces.encoder_spec import STAGE_STRIDES, STAGES
 from search_spaces.filter_ratios import kept_channels
 from search_spaces.sharing import Group
-from search_spaces.vocabulary import PrunedPart
+from search_spaces.vocabulary import EncoderFamily, PrunedPart
 
 _IMAGE_CHANNELS = 3
+#: What lays out the stages of each family of encoders.
+_LAYERS: Mapping[EncoderFamily, Callable[[Stage], tuple[Layer, ...]]] = MappingProxyType(
+    {"resnet": resnet_layers, "efficientnet_lite": efficientnet_layers}
+)
 
 
 def encoder_nodes(a: Architecture) -> list[Node]:
@@ -73,7 +83,8 @@ def _group_ratio(a: Architecture, group: Group) -> float:
 def _begins_with_identity(a: Architecture, group: Group, stage: int) -> bool:
     """Whether the dense network has no convolution in the first shortcut of a stage.
 
-    That is so where neither resolution nor width change: at the first stage of basic blocks.
+    That is so where neither resolution nor width change: at the first stage of basic blocks and
+    of inverted bottlenecks.
     """
     if stage != 1 or a.encoder.channels(0) != a.encoder.channels(1):
         return False
@@ -82,17 +93,18 @@ def _begins_with_identity(a: Architecture, group: Group, stage: int) -> bool:
 
 def _encoder_node(a: Architecture, group: Group, stage: int) -> Node:
     channels = kept_stage_channels(a, group, stage)
-    inner = kept_channels(a.encoder.planes(stage), _group_ratio(a, group))
     reads = _encoder_reads(a, group, stage)
-    depth = ENCODERS[a.encoder.depth]
-    if stage == 0:
-        layers: tuple[Layer, ...] = (_stem_layer(channels),)
-    else:
-        blocks = depth.blocks[stage - 1]
-        identity = _begins_with_identity(a, group, stage)
-        layers = _residual_stage(
-            depth.block, blocks, stage, widths(reads), inner, channels, identity=identity
+    family = a.encoder.description.family
+    layers = _LAYERS[family](
+        Stage(
+            encoder=a.encoder,
+            index=stage,
+            inputs=widths(reads),
+            channels=channels,
+            ratio=_group_ratio(a, group),
+            identity=_begins_with_identity(a, group, stage),
         )
+    )
     return Node(
         name=node_name(group, stage),
         kind="stem" if stage == 0 else "stage",
@@ -102,6 +114,7 @@ def _encoder_node(a: Architecture, group: Group, stage: int) -> Node:
         stride=STAGE_STRIDES[stage],
         layers=layers,
         stage=stage,
+        operation=family,
     )
 
 
@@ -130,10 +143,10 @@ def _augmentation_node(a: Architecture, task: str, stage: int) -> Node:
     channels = a.augmented_channels(task, stage)
     if stage == 0:
         reads: tuple[Read, ...] = (Read(node=IMAGE, channels=_IMAGE_CHANNELS),)
-        layers: tuple[Layer, ...] = (_stem_layer(channels),)
+        layers: tuple[Layer, ...] = (stem_layer(widths(reads), channels),)
     else:
         reads = task_reads(a, task, stage - 1)
-        layers = _residual_stage("basic", 1, stage, widths(reads), channels, channels)
+        layers = residual_layers("basic", 1, stage, widths(reads), channels, channels)
     return Node(
         name=augmentation_name(task, stage),
         kind="augmentation",
@@ -143,85 +156,6 @@ def _augmentation_node(a: Architecture, task: str, stage: int) -> Node:
         stride=STAGE_STRIDES[stage],
         layers=layers,
         stage=stage,
-    )
-
-
-def _stem_layer(channels: int) -> Layer:
-    return Layer(
-        name="conv1",
-        inputs=(_IMAGE_CHANNELS,),
-        out_channels=channels,
-        kernel=7,
-        stride=2,
-        output_stride=2,
-    )
-
-
-def _residual_stage(
-    block: str,
-    blocks: int,
-    stage: int,
-    inputs: tuple[int, ...],
-    inner: int,
-    channels: int,
-    *,
-    identity: bool = False,
-) -> tuple[Layer, ...]:
-    layers: list[Layer] = []
-    output_stride = STAGE_STRIDES[stage]
-    step = 1 if stage == 1 else 2
-    for index in range(blocks):
-        stride = step if index == 0 else 1
-        width = inputs if index == 0 else (channels,)
-        layers += _block_layers(block, f"{index}.", width, inner, channels, stride, output_stride)
-        if index == 0 and not identity:
-            layers.append(_shortcut(width, channels, stride, output_stride))
-    return tuple(layers)
-
-
-def _block_layers(
-    block: str,
-    prefix: str,
-    width: tuple[int, ...],
-    inner: int,
-    channels: int,
-    stride: int,
-    output_stride: int,
-) -> list[Layer]:
-    def conv(
-        name: str, inputs: tuple[int, ...], cout: int, kernel: int, stride: int, output: int
-    ) -> Layer:
-        return Layer(
-            name=prefix + name,
-            inputs=inputs,
-            out_channels=cout,
-            kernel=kernel,
-            stride=stride,
-            output_stride=output,
-        )
-
-    if block == "basic":
-        layers = [
-            conv("conv1", width, inner, 3, stride, output_stride),
-            conv("conv2", (inner,), channels, 3, 1, output_stride),
-        ]
-    else:
-        layers = [
-            conv("conv1", width, inner, 1, 1, output_stride // stride),
-            conv("conv2", (inner,), inner, 3, stride, output_stride),
-            conv("conv3", (inner,), channels, 1, 1, output_stride),
-        ]
-    return layers
-
-
-def _shortcut(inputs: tuple[int, ...], channels: int, stride: int, output_stride: int) -> Layer:
-    return Layer(
-        name="0.downsample.0",
-        inputs=inputs,
-        out_channels=channels,
-        kernel=1,
-        stride=stride,
-        output_stride=output_stride,
     )
 
 

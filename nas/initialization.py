@@ -23,7 +23,7 @@ def initialize(network: nn.Module, seed: int) -> None:
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             generator = torch.Generator().manual_seed(_seed_of(name, seed))
-            fan_out = module.out_channels * math.prod(module.kernel_size)
+            fan_out = module.out_channels // module.groups * math.prod(module.kernel_size)
             _normal(module.weight, math.sqrt(2 / fan_out), generator)
             _zero(module.bias)
         elif isinstance(module, nn.ConvTranspose2d):

@@ -11,12 +11,13 @@ from torch.nn import functional as F
 
 from nas.compile import compile_plan
 from nas.decoder import decoder_level
-from nas.encoder import EncoderPart, Stem, residual_stage
+from nas.encoder import EncoderPart
 from nas.fusion import RecurrentFusion
 from nas.head import head
 from nas.initialization import initialize
 from nas.link import Link
 from nas.plan import ENCODER_KINDS, IMAGE, Node, Plan, Read
+from nas.resnet import Stem, residual_stage
 from nas.resolution import ENCODER_STRIDE
 from search_spaces.architecture import Architecture
 
@@ -112,9 +113,8 @@ class Network(nn.Module):
         """All that is learned in a node of the plan."""
         if node.kind != "stem":
             return list(self.get_submodule(node.name).parameters())
-        part = self.encoder[self._path(node)[0]]
-        inside = [m for name, m in part.named_children() if not name.startswith("layer")]
-        return [parameter for module in inside for parameter in module.parameters()]
+        part = cast(EncoderPart, self.encoder[self._path(node)[0]])
+        return [p for module in part.modules_of(node.stage) for p in module.parameters()]
 
     # --- execution ----------------------------------------------------------------------------
 

@@ -27,7 +27,13 @@ class Layer:
     ``name`` is its path inside the node's module; ``inputs`` are the widths of the maps that its
     input is concatenated from; ``output_stride`` is the frame's side over the output's, 0 where
     the output is one position for the whole frame; ``norm`` says that a batch normalisation
-    follows.
+    follows. ``groups`` parts inputs and outputs alike: each part of the outputs reads its own part
+    of the inputs.
+
+    ``padding`` is ``centred`` (half the kernel on either side) or ``same``: what TensorFlow calls
+    so, at stride 2 more zeros after the map than before it. Weights from there need it.
+    ``residual`` says that the input of the block that the layer ends is added to its output;
+    blocks of ResNets, which all do so, leave it out.
     """
 
     name: str
@@ -39,6 +45,9 @@ class Layer:
     output_stride: int
     bias: bool = False
     norm: bool = True
+    groups: int = 1
+    padding: Literal["centred", "same"] = "centred"
+    residual: bool = False
 
     @property
     def in_channels(self) -> int:
@@ -48,7 +57,20 @@ class Layer:
     @property
     def weights(self) -> int:
         """Numbers in the kernel."""
-        return self.in_channels * self.out_channels * self.kernel**2
+        return self.in_channels // self.groups * self.out_channels * self.kernel**2
+
+    @property
+    def pads(self) -> tuple[int, int]:
+        """Zeros before and after the map in each direction, where its sides are even.
+
+        Output sides are then input sides over the stride, times it in a transposed convolution.
+        """
+        if self.kind == "deconv":
+            return ((self.kernel - self.stride) // 2,) * 2
+        if self.padding == "centred":
+            return (self.kernel // 2,) * 2
+        total = self.kernel - self.stride
+        return total // 2, total - total // 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +89,8 @@ class Node:
     ``owners`` are the tasks it was built for; ``readers`` the output tasks that need it.
     ``channels`` and ``stride`` describe the output, stride 0 is one vector a frame.
     ``operation`` is a link's or a fusion's; of a level it is the kind of decoder, of a head
-    ``fpn``, ``fcn8``, ``cells`` or ``vector``. ``stage`` is -1 outside of the encoder.
+    ``fpn``, ``fcn8``, ``cells`` or ``vector``, of an encoder stage the family of encoders.
+    ``stage`` is -1 outside of the encoder.
     """
 
     name: str

@@ -33,11 +33,16 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """AdamW (arXiv 1711.05101) on a one-cycle schedule (Smith, arXiv 1803.09820)."""
+    """AdamW (arXiv 1711.05101) on a one-cycle schedule (Smith, arXiv 1803.09820).
+
+    ``encoder_share`` is the encoder's share of the learning rate, below 1 where its weights are
+    worth keeping.
+    """
 
     learning_rate: float = 6e-3
     weight_decay: float = 1e-2
     warmup: float = 0.2
+    encoder_share: float = 1.0
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of a step: linear up from a tenth, then a cosine down to a hundredth."""
@@ -92,7 +97,7 @@ class Training:
         self._own_gradients = OwnGradients(own, self.data.batch_size)
         self._readers = ParameterReaders(self.network)
         self.optimizer = torch.optim.AdamW(
-            _parameter_groups(network, self.recipe.weight_decay), lr=0.0, fused=True
+            _parameter_groups(network, self.recipe), lr=0.0, fused=True
         )
 
     def run(self, until: int | None = None, progress: StepProgress | None = None) -> None:
@@ -156,7 +161,7 @@ class Training:
 
     def _set_rate(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["share"]
 
 
 def own_parameters(network: Network) -> dict[str, list[nn.Parameter]]:
@@ -179,11 +184,15 @@ def begin_at_prior(network: Network, statistics: Mapping[str, LabelStatistics]) 
                 head.score.bias.copy_(statistics[node.owners[0]].initial_bias)
 
 
-def _parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
-    """Kernels decay; biases and normalisation do not."""
-    kernels = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
+def _parameter_groups(network: Network, recipe: Recipe) -> list[dict[str, object]]:
+    """Kernels decay; biases and normalisation do not. The encoder has its share of the rate."""
+    encoder = {id(parameter) for parameter in network.encoder.parameters()}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        share = recipe.encoder_share if id(parameter) in encoder else 1.0
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((share, decay), []).append(parameter)
     return [
-        {"params": kernels, "weight_decay": weight_decay},
-        {"params": others, "weight_decay": 0.0},
+        {"params": parameters, "weight_decay": decay, "share": share}
+        for (share, decay), parameters in groups.items()
     ]

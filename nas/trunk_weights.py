@@ -1,16 +1,19 @@
-"""Loads the weights of a published ResNet into a network's encoder."""
+"""Loads the weights of a published network into a network's encoder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from nas.efficientnet_weights import efficientnet_weights
 from nas.network import Network
 from nas.plan import Layer
+from search_spaces.vocabulary import EncoderFamily
 
 _Weights = Mapping[str, Tensor]
 
@@ -20,16 +23,26 @@ class TrunkWeightsError(ValueError):
 
 
 def load_trunk_weights(network: Network, path: Path) -> None:
-    """Copy a ResNet's state dict (``conv1.weight``, ``layer1.0.bn1.bias``, …) into the encoder.
+    """Copy a published state dict from a file into the encoder; see ``copy_trunk_weights``.
 
-    Every encoder part gets the stages that it has, so tasks with branches of their own begin
-    with the same weights. ``fc.*`` is ignored. Where a branch also reads augmented feature maps,
-    the weights of those inputs stay as they are. ``path`` ends in ``.safetensors``, or in
-    ``.pth`` or ``.pt``, which is read without unpickling code.
+    ``path`` ends in ``.safetensors``, or in ``.pth`` or ``.pt``, which is read without unpickling
+    code. Raises ``TrunkWeightsError`` and then has changed nothing.
+    """
+    copy_trunk_weights(network, read_trunk_weights(path), path)
+
+
+def copy_trunk_weights(network: Network, published: _Weights, path: Path) -> None:
+    """Copy a published state dict into the encoder; ``path`` is where it comes from.
+
+    Keys are those of the usual ResNets (``conv1.weight``, ``layer1.0.bn1.bias``, …) or, where the
+    encoder is an EfficientNet-Lite, of its ports (``_conv_stem.weight``, …); the classifier is
+    ignored. Every encoder part gets the stages that it has, so tasks with branches of their own
+    begin with the same weights. Where a branch also reads augmented feature maps, the weights of
+    those inputs stay as they are.
 
     Raises ``TrunkWeightsError`` and then has changed nothing.
     """
-    weights = _read(path)
+    weights = _TRANSLATIONS[network.plan.architecture.encoder.description.family](published)
     known = {key for part in network.encoder.values() for key in part.state_dict()}
     _check_nothing_left(weights, known, path, network)
     changes: list[tuple[Tensor, Tensor]] = []
@@ -40,6 +53,16 @@ def load_trunk_weights(network: Network, path: Path) -> None:
     with torch.no_grad():
         for target, source in changes:
             target.copy_(source)
+
+
+def _without_classifier(published: _Weights) -> _Weights:
+    return {key: value for key, value in published.items() if not key.startswith("fc.")}
+
+
+#: Published names and normalisation as ours, by family of encoders.
+_TRANSLATIONS: Mapping[EncoderFamily, Callable[[_Weights], _Weights]] = MappingProxyType(
+    {"resnet": _without_classifier, "efficientnet_lite": efficientnet_weights}
+)
 
 
 def _change(
@@ -73,7 +96,7 @@ def _shared_shape(layer: Layer) -> tuple[int, ...]:
 
 
 def _check_nothing_left(weights: _Weights, known: set[str], path: Path, network: Network) -> None:
-    left = next((key for key in weights if key not in known and not key.startswith("fc.")), None)
+    left = next((key for key in weights if key not in known), None)
     if left is not None:
         raise TrunkWeightsError(f"{path} holds {left}, the network does not: {_repair(network)}")
 
@@ -84,7 +107,7 @@ def _repair(network: Network) -> str:
     pruned = ", load them before pruning" if architecture.pruning else ""
     return (
         f"the encoder is {encoder.depth} of width {encoder.width}, use weights of the same "
-        f"(published ResNets have width 64){pruned}"
+        f"(as published: width {encoder.description.native_width}){pruned}"
     )
 
 
@@ -95,9 +118,10 @@ def _shape(tensor: Tensor) -> str:
 # --- files --------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> _Weights:
+def read_trunk_weights(path: Path) -> _Weights:
+    """The state dict in a file; raises ``TrunkWeightsError``."""
     if not path.is_file():
-        raise TrunkWeightsError(f"{path} is no file, give the weights of a ResNet")
+        raise TrunkWeightsError(f"{path} is no file, give the weights of an encoder")
     values = _loaded(path)
     if isinstance(values, Mapping) and isinstance(values.get("state_dict"), Mapping):
         values = values["state_dict"]

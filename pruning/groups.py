@@ -89,6 +89,12 @@ def _cut(graph: Any, item: Any, names: dict[nn.Module, str]) -> Cut | None:
 
 
 def _scorer(group: Any) -> Callable[[Criterion], Tensor]:
+    depthwise = [
+        (item.dep.target.module, torch.tensor(item.idxs), torch.tensor(item.root_idxs))
+        for item in group
+        if isinstance(item.dep.target.module, nn.Conv2d) and item.dep.target.module.groups > 1
+    ]
+
     def score(criterion: Criterion) -> Tensor:
         kind = (
             tp.importance.GroupTaylorImportance
@@ -96,6 +102,20 @@ def _scorer(group: Any) -> Callable[[Criterion], Tensor]:
             else tp.importance.GroupMagnitudeImportance
         )
         scores: Tensor = kind(group_reduction="sum", normalizer=None)(group)
-        return scores.detach().float().cpu()
+        scores = scores.detach().float().cpu()
+        for module, positions, channels in depthwise:
+            scores.index_add_(0, channels, _kernel_worth(module, criterion)[positions])
+        return scores
 
     return score
+
+
+def _kernel_worth(module: nn.Conv2d, criterion: Criterion) -> Tensor:
+    """Importance of each kernel of a depthwise convolution, which torch-pruning leaves out."""
+    kernels = module.weight.detach()
+    if criterion == "magnitude":
+        worth = kernels.square()
+    else:
+        assert module.weight.grad is not None
+        worth = (kernels * module.weight.grad).abs()
+    return worth.flatten(1).sum(1).float().cpu()

@@ -37,9 +37,13 @@ def prune(
     pruned = Network(compile_plan(architecture, training=training))
     ranks = _ranks(dense, pruned, found, importance)
     kept = {name: _kept(name, dense, pruned, ranks) for name, _ in _wide(dense)}
-    deconvs = {n for n, m in _wide(dense) if isinstance(m, nn.ConvTranspose2d)}
-    state = dense.state_dict()
-    pruned.load_state_dict({k: _sliced(k, v, kept, deconvs) for k, v in state.items()})
+    modules = dict(_wide(dense))
+    pruned.load_state_dict(
+        {
+            key: _sliced(value, modules[key.rpartition(".")[0]], *kept[key.rpartition(".")[0]])
+            for key, value in dense.state_dict().items()
+        }
+    )
     parameter = next(dense.parameters())
     return pruned.to(parameter.device).train(dense.training)
 
@@ -120,13 +124,16 @@ def _first_of_each(rank: Tensor, before: tuple[int, ...], after: tuple[int, ...]
     return torch.cat(kept)
 
 
-def _sliced(
-    key: str, value: Tensor, kept: dict[str, tuple[Tensor, Tensor]], deconvs: set[str]
-) -> Tensor:
-    module, _, _ = key.rpartition(".")
+def _sliced(value: Tensor, module: nn.Module, out: Tensor, into: Tensor) -> Tensor:
+    """The part of a module's parameter or buffer that belongs to those outputs and inputs."""
+    out, into = out.to(value.device), into.to(value.device)
     if value.ndim == 0:
         return value
-    out, into = (index.to(value.device) for index in kept[module])
-    if value.ndim == 1:
+    if value.ndim == 1 or _is_depthwise(module):
         return value[out]
-    return value[into][:, out] if module in deconvs else value[out][:, into]
+    return value[into][:, out] if isinstance(module, nn.ConvTranspose2d) else value[out][:, into]
+
+
+def _is_depthwise(module: nn.Module) -> bool:
+    """Whether every output channel reads the input channel of its own number alone."""
+    return isinstance(module, nn.Conv2d) and module.groups > 1

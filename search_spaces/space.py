@@ -42,7 +42,13 @@ class SearchSpace:
     """
 
     tasks: tuple[TaskSpec, ...]
-    encoders: tuple[str, ...] = ("resnet10", "resnet18", "resnet34", "resnet50")
+    encoders: tuple[str, ...] = (
+        "resnet10",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "efficientnet_lite0",
+    )
     widths: tuple[int, ...] = (16, 24, 32, 48, 64)
     decoders: tuple[DecoderKind, ...] = DECODERS
     decoder_widths: tuple[int, ...] = (32, 64)

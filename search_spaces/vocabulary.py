@@ -19,3 +19,4 @@ Weighting = Literal[
     "cagrad",
 ]
 DecoderKind = Literal["fpn", "fcn8"]
+EncoderFamily = Literal["resnet", "efficientnet_lite"]

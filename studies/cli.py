@@ -14,7 +14,7 @@ from studies.errors import UsageError
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Errors by name, so that none of the modules that define them is loaded to answer ``--help``.
-_WRONG_USAGE = frozenset({"ArchitectureError", "BudgetError", "UsageError"})
+_WRONG_USAGE = frozenset({"ArchitectureError", "BudgetError", "PretrainedError", "UsageError"})
 _FAILED = frozenset(
     {"DataError", "StudyError", "ExportError", "TrainingError", "TrainingMemoryError"}
 )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from nas.budget import Budget
 from nas.data.source import DataSource
 from nas.fidelity import FIDELITIES, Fidelity
+from nas.pretrained import PretrainedEncoder
 from nas.tasks.kinds import KINDS
 from nas.tasks.task import Task
 from search_spaces.architecture import Architecture
@@ -27,7 +28,8 @@ class SearchConfig:
     ``tasks`` empty means every task that the sources label, of the embedded world the usual
     three. ``kinds`` holds the behaviours of tasks; add your own. ``fix`` narrows the space, axis
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
-    candidate that would not end in time. ``study`` empty means a name made of all that makes
+    candidate that would not end in time. ``pretrained`` are weights with which candidates and
+    baselines of the same encoder begin. ``study`` empty means a name made of all that makes
     trials comparable.
     """
 
@@ -42,6 +44,7 @@ class SearchConfig:
     sampler: str = "tpe"
     fix: Mapping[str, str] = field(default_factory=dict)
     enqueue: tuple[Architecture, ...] = ()
+    pretrained: tuple[PretrainedEncoder, ...] = ()
     seed: int = 0
     device: str = "auto"
     storage: str = DEFAULT_STORAGE

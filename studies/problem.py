@@ -81,11 +81,27 @@ class Problem:
             "fidelity": repr(config.fidelity),
             "sampler": config.sampler,
             "seed": config.seed,
+            **self._beginnings,
         }
+
+    @property
+    def _beginnings(self) -> dict[str, object]:
+        """The weights that encoders begin with; nothing where all begin from scratch."""
+        files = sorted(f"{p} {p.digest}" for p in self.config.pretrained)
+        return {"pretrained": files} if files else {}
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know of the data before it is used."""
+        """What the user should know of the data and of weights given before they are used."""
+        return (*self._pretrained_notes(), *self._data_notes())
+
+    def _pretrained_notes(self) -> tuple[str, ...]:
+        if not self.config.pretrained:
+            return ()
+        given = " and ".join(map(str, self.config.pretrained))
+        return (f"encoders {given} begin with the weights given, all others from scratch",)
+
+    def _data_notes(self) -> tuple[str, ...]:
         if self.reference.streams == 1:
             return self._motion_notes()
         return tuple(

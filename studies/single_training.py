@@ -81,7 +81,7 @@ def train_one(
     """
     problem = problem_of(config)
     _check_tasks(problem, architecture)
-    for note in problem.notes:
+    for note in (*problem.notes, *_beginning_notes(config, architecture)):
         observer.message(note)
     bench = open_workbench(problem, observer.data)
     bench.check_memory(architecture)
@@ -99,6 +99,14 @@ def train_one(
         cost=cost_of(architecture, config.budget.deployment.resolution),
         seconds=trained.seconds,
     )
+
+
+def _beginning_notes(config: SearchConfig, architecture: Architecture) -> tuple[str, ...]:
+    """Says so where none of the weights given is of the network's encoder."""
+    encoder = architecture.encoder
+    if not config.pretrained or encoder in [p.encoder for p in config.pretrained]:
+        return ()
+    return (f"{encoder.depth} of width {encoder.width} of this network begins from scratch",)
 
 
 def _check_tasks(problem: Problem, architecture: Architecture) -> None:

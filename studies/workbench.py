@@ -16,13 +16,16 @@ from nas.evaluation import Metrics, constant_metrics, evaluate, label_statistics
 from nas.fidelity import Fidelity
 from nas.memory import check_memory
 from nas.network import Network
+from nas.pretrained import PretrainedEncoder
 from nas.tasks.task import LabelStatistics, Task
-from nas.training import StepProgress, Training, TrainingError
+from nas.training import Recipe, StepProgress, Training, TrainingError
 from pruning.recovery import dense_network, train_and_prune
 from search_spaces.architecture import Architecture
 from studies.errors import StudyError, UsageError
 from studies.problem import Problem
 
+#: For networks whose encoder begins with published weights.
+PRETRAINED_RECIPE = Recipe(encoder_share=0.1)
 #: Called with the source's name, the split, frames done and frames in all.
 DataProgress = Callable[[str, str, int, int], None]
 
@@ -52,6 +55,7 @@ class Workbench:
     fidelity: Fidelity
     seed: int
     device: torch.device
+    pretrained: tuple[PretrainedEncoder, ...] = ()
 
     def check_memory(self, architecture: Architecture) -> None:
         """Raise ``TrainingMemoryError`` where the training would not fit the device."""
@@ -73,10 +77,15 @@ class Workbench:
 
     def _trained(self, architecture: Architecture, progress: StepProgress | None) -> Network:
         names = architecture.task_names
+        network = dense_network(architecture, self.seed)
+        begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
+        if begun is not None:
+            begun.load(network)
         training = Training(
-            dense_network(architecture, self.seed),
+            network,
             self.data.for_tasks(names, streams=architecture.streams),
             {name: self.statistics[name] for name in names},
+            recipe=Recipe() if begun is None else PRETRAINED_RECIPE,
             device=self.device,
         )
         return train_and_prune(training, architecture, progress=progress)
@@ -120,6 +129,7 @@ def open_workbench(problem: Problem, progress: DataProgress | None = None) -> Wo
         fidelity=fidelity,
         seed=config.seed,
         device=device_named(config.device),
+        pretrained=config.pretrained,
     )
 
 

@@ -23,7 +23,7 @@ def small_space() -> SearchSpace:
     """The three default tasks with networks that are quick to build and run."""
     return SearchSpace(
         tasks=DEFAULT_TASKS,
-        encoders=("resnet10", "resnet18", "resnet26"),
+        encoders=("resnet10", "resnet18", "resnet26", "efficientnet_lite0"),
         widths=(8, 16, 24),
         decoder_widths=(16, 32),
         streams=(1, 2),
@@ -56,7 +56,8 @@ def _wild(seed: int) -> Architecture:
         tasks=DEFAULT_TASKS,
         sharing=rng.choice(all_sharings(NAMES)),
         encoder=EncoderSpec(
-            depth=rng.choice(("resnet10", "resnet18", "resnet26")), width=rng.choice((8, 16, 24))
+            depth=rng.choice(("resnet10", "resnet18", "resnet26", "efficientnet_lite0")),
+            width=rng.choice((8, 16, 24)),
         ),
         decoder=DecoderSpec(kind=rng.choice(("fpn", "fcn8")), width=32),
         streams=rng.choice((1, 2)),

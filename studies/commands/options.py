@@ -71,6 +71,19 @@ def training(p: ArgumentParser) -> None:
     )
 
 
+def pretrained(p: ArgumentParser) -> None:
+    """Weights that encoders begin with."""
+    p.add_argument(
+        "--pretrained",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="begin with published weights where depth and width of the encoder are theirs: "
+        "imagenet (EfficientNet-Lite0 of the extra [pretrained]) or ENCODER=FILE, as "
+        "resnet50=resnet50.pth; may be repeated",
+    )
+
+
 def fidelity(p: ArgumentParser) -> None:
     """How long each network trains."""
     p.add_argument(

@@ -81,6 +81,7 @@ def _search(commands: _Commands[_Parser]) -> None:
     options.deployment(p)
     options.training(p)
     options.tasks(p, "tasks to search for, by default all that the data labels")
+    options.pretrained(p)
     p.add_argument(
         "--trials",
         type=values.whole_number(1, 1_000_000),
@@ -180,6 +181,7 @@ def _train(commands: _Commands[_Parser]) -> None:
     p.add_argument("network", metavar=_NETWORK)
     options.training(p)
     options.tasks(p, "tasks of a preset, by default all that the data labels")
+    options.pretrained(p)
     options.resolution(p)
     p.add_argument("--out", metavar="FOLDER", help="export the trained network into this folder")
     options.as_json(p)

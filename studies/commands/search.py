@@ -32,6 +32,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         if name not in PRESETS:
             read_network(name, ())
     from nas.data.spec import open_source, tasks_of
+    from nas.pretrained import read_pretrained
     from studies.commands.values import chosen
     from studies.config import SearchConfig
     from studies.fidelity_choice import chosen_fidelity
@@ -52,6 +53,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         sampler=args.sampler,
         fix=fix,
         enqueue=tuple(read_network(name, specs) for name in args.enqueue),
+        pretrained=read_pretrained(args.pretrained),
         seed=args.seed,
         device=args.device,
         storage=args.storage,

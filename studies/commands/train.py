@@ -31,6 +31,7 @@ def _described(args: argparse.Namespace) -> tuple[SearchConfig, Architecture]:
     from nas.budget import Budget
     from nas.data.spec import default_tasks_of, open_source, tasks_of
     from nas.deployment import Deployment
+    from nas.pretrained import read_pretrained
     from studies.config import SearchConfig
     from studies.fidelity_choice import chosen_fidelity
 
@@ -44,6 +45,7 @@ def _described(args: argparse.Namespace) -> tuple[SearchConfig, Architecture]:
         tasks=architecture.task_names,
         budget=Budget(deployment=Deployment(resolution=args.resolution)),
         fidelity=fidelity,
+        pretrained=read_pretrained(args.pretrained),
         seed=args.seed,
         device=args.device,
     )

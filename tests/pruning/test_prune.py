@@ -69,7 +69,9 @@ def _without_the_dropped(
         if isinstance(module, nn.ConvTranspose2d):
             module.weight.data *= into.view(-1, 1, 1, 1) * out.view(1, -1, 1, 1)
         elif isinstance(module, nn.Conv2d):
-            module.weight.data *= into.view(1, -1, 1, 1) * out.view(-1, 1, 1, 1)
+            module.weight.data *= out.view(-1, 1, 1, 1)
+            if module.groups == 1:
+                module.weight.data *= into.view(1, -1, 1, 1)
         else:
             module.weight.data *= out  # type: ignore[operator]
         if module.bias is not None:

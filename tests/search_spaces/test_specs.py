@@ -8,9 +8,11 @@ import pytest
 
 from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.default_tasks import SEGMENTATION
+from search_spaces.efficientnet_spec import LITE0
 from search_spaces.encoder_spec import ENCODERS, EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio, kept_channels
+from search_spaces.resnet_spec import ResNet
 from search_spaces.synergy import SynergyLink
 from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
 
@@ -104,13 +106,49 @@ def test_channels_double_from_stage_to_stage(depth: str, channels: int) -> None:
     encoder = EncoderSpec(depth=depth, width=32)
     assert encoder.channels(0) == 32
     assert encoder.channels(4) == channels
-    assert [encoder.planes(stage) for stage in range(5)] == [32, 32, 64, 128, 256]
+    description = ENCODERS[depth]
+    assert isinstance(description, ResNet)
+    assert [description.planes(32, stage) for stage in range(5)] == [32, 32, 64, 128, 256]
 
 
 def test_names_of_encoders_count_their_convolutions() -> None:
-    for name, depth in ENCODERS.items():
+    resnets = {n: depth for n, depth in ENCODERS.items() if isinstance(depth, ResNet)}
+    assert len(resnets) == len(ENCODERS) - 1
+    for name, depth in resnets.items():
         in_block = 3 if depth.block == "bottleneck" else 2
         assert int(name.removeprefix("resnet")) == sum(depth.blocks) * in_block + 2
+
+
+@pytest.mark.parametrize(
+    ("width", "channels"),
+    [
+        (32, [24, 24, 40, 112, 320]),
+        (64, [48, 48, 80, 224, 640]),
+        (48, [40, 40, 64, 168, 480]),  # 36 and 60 lie half-way: the larger multiple
+        (16, [16, 16, 24, 56, 160]),  # of 20 and 12 a tenth may be lost at most
+        (8, [8, 8, 16, 32, 80]),
+    ],
+)
+def test_channels_of_lite0_are_in_proportion_to_the_stems(width: int, channels: list[int]) -> None:
+    encoder = EncoderSpec(depth="efficientnet_lite0", width=width)
+    assert [encoder.channels(stage) for stage in range(5)] == channels
+
+
+def test_blocks_of_lite0_are_the_published_ones() -> None:
+    rows = [
+        (block.kernel, block.stride, block.inputs, block.inner, block.channels)
+        for stage in range(5)
+        for block in LITE0.blocks(32, stage)
+    ]
+    assert rows[:5] == [
+        (3, 1, 32, 32, 16),
+        (3, 2, 16, 96, 24),
+        (3, 1, 24, 144, 24),
+        (5, 2, 24, 144, 40),
+        (5, 1, 40, 240, 40),
+    ]
+    assert rows[-2:] == [(5, 1, 192, 1152, 192), (3, 1, 192, 1152, 320)]
+    assert len(rows) == 16
 
 
 def test_width_of_fcn8_is_moot() -> None:

@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from nas.budget import Budget
 from nas.data.spec import open_source
 from nas.fidelity import Fidelity
+from nas.network import build_network
 from nas.resolution import Resolution
 from search_spaces.architecture import Architecture
-from search_spaces.presets import independent
+from search_spaces.default_tasks import SEGMENTATION
+from search_spaces.encoder_spec import EncoderSpec
+from search_spaces.presets import independent, shared
 from studies.config import SearchConfig
 from studies.observer import Observer
 from studies.problem import problem_of
@@ -100,6 +104,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
     space = problem_of(config).space
     dear = space.fix({"width": "64", "sharing": "independent"}).nearest(independent(space.tasks))
     return search(replace(config, enqueue=(dear,)))
+
+
+@pytest.fixture
+def resnet10(tmp_path: Path) -> Path:
+    """Weights of a ResNet-10 of width 16, as they are usually published."""
+    encoder = EncoderSpec(depth="resnet10", width=16)
+    network = build_network(replace(shared((SEGMENTATION,)), encoder=encoder), seed=99)
+    torch.save(network.trunk.state_dict(), tmp_path / "resnet10.pth")
+    return tmp_path / "resnet10.pth"
 
 
 class Log(Observer):

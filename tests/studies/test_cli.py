@@ -270,6 +270,8 @@ _WRONG_USAGE = {
     "unknown axis": "--fix enkoder=resnet18",
     "unknown value of an axis": "--fix encoder=resnet81",
     "fix without value": "--fix encoder",
+    "unknown weights": "--pretrained imagenets",
+    "weights that are not there": "train shared --pretrained resnet18=nothing.pth",
     "axis twice": "--fix width=32 --fix width=48",
     "unknown objective": "--objectives delta_m,flops",
     "objective twice": "--objectives macs,macs",

@@ -16,6 +16,7 @@ from nas.network import build_network
 from nas.resolution import Resolution
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.presets import independent, shared
 from search_spaces.vocabulary import Weighting
@@ -86,6 +87,27 @@ def test_more_to_train_takes_longer(tiny: Tiny, monkeypatch: pytest.MonkeyPatch)
     assert (left.candidates, left.baselines_s) == (2, 0)
     done = estimate(problem_of(tiny(trials=4)), trained=4, baselines=3)
     assert done.total_s == 0
+
+
+def test_encoders_of_another_family_have_a_pace_of_their_own(
+    tiny: Tiny, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MACs of depthwise convolutions take longer."""
+    problem = problem_of(tiny(fix={"encoder": "resnet10,efficientnet_lite0", "width": "32"}))
+    timed = []
+
+    def step(architecture: Architecture, *_: object) -> float:
+        timed.append(architecture.encoder.depth)
+        per_mac = 3e-9 if architecture.encoder.depth == "efficientnet_lite0" else 1e-9
+        return per_mac * training_macs(architecture, problem.config.fidelity)
+
+    monkeypatch.setattr(studies.estimate, "_step_seconds", step)
+    pace = studies.estimate._pace(problem)
+    assert timed == ["resnet18", "resnet10", "efficientnet_lite0"]
+    for depth, per_mac in (("resnet10", 1e-9), ("efficientnet_lite0", 3e-9)):
+        network = replace(problem.reference, encoder=EncoderSpec(depth=depth, width=32))
+        macs = training_macs(network, problem.config.fidelity)
+        assert pace(network) == pytest.approx(per_mac * macs * 2.5, rel=0.01)  # 2 steps, 6 frames
 
 
 def test_a_step_is_measured_and_no_random_state_changes(tiny: Tiny) -> None:

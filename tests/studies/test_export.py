@@ -189,6 +189,19 @@ def test_an_untrained_network_gets_statistics_that_keep_it_finite(tmp_path: Path
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
 
 
+def test_depthwise_convolutions_and_uneven_padding_are_exported_as_they_are(
+    tmp_path: Path,
+) -> None:
+    lite = replace(SMALL, encoder=EncoderSpec(depth="efficientnet_lite0", width=8))
+    report = export(_trained(lite), tmp_path / "net", tasks=TASKS, resolution=SIZE)
+    assert report.graph_macs == report.cost.macs
+    assert report.max_absolute_difference < 1e-3
+    nodes = onnx.load(tmp_path / "net" / "model.onnx").graph.node
+    assert not [node for node in nodes if node.op_type == "Pad"]  # zeros belong to the convolution
+    stem = next(node for node in nodes if node.op_type == "Conv")
+    assert next(list(a.ints) for a in stem.attribute if a.name == "pads") == [0, 0, 1, 1]
+
+
 def test_the_exported_network_stays_as_it_was(network: Network, tmp_path: Path) -> None:
     network.train()
     before = {key: value.clone() for key, value in network.state_dict().items()}

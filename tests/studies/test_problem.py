@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from nas.budget import Budget
 from nas.data.source import DataError
 from nas.data.spec import open_source
 from nas.fidelity import FIDELITIES
+from nas.pretrained import read_pretrained
 from search_spaces.presets import shared, single_task
 from search_spaces.task_spec import ArchitectureError
 from studies.config import SearchConfig
@@ -68,6 +70,16 @@ def test_what_changes_no_trial_goes_on_with_the_study(
     tiny: Tiny, change: dict[str, object]
 ) -> None:
     assert problem_of(tiny(**change)).name == problem_of(tiny()).name
+
+
+def test_weights_to_begin_with_make_another_study_and_are_told(tiny: Tiny, resnet10: Path) -> None:
+    begun = problem_of(tiny(pretrained=read_pretrained([f"resnet10={resnet10}"])))
+    assert begun.name != problem_of(tiny()).name
+    moved = resnet10.rename(resnet10.with_name("elsewhere.pth"))
+    assert begun.name == problem_of(tiny(pretrained=read_pretrained([f"resnet10={moved}"]))).name
+    assert begun.notes == (
+        "encoders resnet10 of width 16 begin with the weights given, all others from scratch",
+    )
 
 
 def test_a_study_may_have_a_name(tiny: Tiny) -> None:

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from nas.training import TrainingError
+from nas.network import Network
+from nas.pretrained import read_pretrained
+from nas.training import Training, TrainingError
+from search_spaces.encoder_spec import EncoderSpec
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import problem_of
@@ -28,6 +32,29 @@ def test_a_candidate_comes_back_judged_on_every_task(
     assert trained.network.plan.architecture == architecture
     assert {p.dtype for p in trained.network.parameters()} == {torch.float32}
     assert not trained.network.training
+
+
+def test_only_the_encoder_of_the_weights_begins_with_them_and_learns_slowly(
+    tiny: Callable[..., SearchConfig], resnet10: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[torch.Tensor, float]] = []
+
+    def remember(training: Training, *_: object, **__: object) -> Network:
+        kernels = training.network.trunk.get_parameter("conv1.weight")
+        begun.append((kernels.detach().clone(), training.recipe.encoder_share))
+        return training.network
+
+    monkeypatch.setattr("studies.workbench.train_and_prune", remember)
+    pretrained = read_pretrained([f"resnet10={resnet10}"])
+    problem = problem_of(tiny(pretrained=pretrained))
+    bench = open_workbench(problem)
+    like = replace(problem.reference, encoder=EncoderSpec(depth="resnet10", width=16))
+    bench.train_candidate(like)
+    bench.train_candidate(replace(like, encoder=EncoderSpec(depth="resnet10", width=24)))
+    (same, slow), (other, full) = begun
+    assert torch.equal(same, pretrained[0].weights["conv1.weight"])
+    assert other.shape[0] == 24
+    assert 0 < slow < full == 1
 
 
 @pytest.mark.parametrize("where", ["nas.training.Training.run", "studies.workbench.evaluate"])
