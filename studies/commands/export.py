@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search_spaces.presets import PRESETS
+from search_spaces.presets import is_preset
 from studies.commands.networks import default_tasks, is_trial, read_network
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _export_untrained(args: argparse.Namespace) -> ExportReport:
     from nas.tasks.kinds import make_task
     from studies.export import export
 
-    kind = "preset" if args.network in PRESETS else "architecture"
+    kind = "preset" if is_preset(args.network) else "architecture"
     tell(f"the {kind} {args.network} is exported untrained, to try the deployment chain")
     resolution: Resolution = args.resolution or DEPLOYMENT
     return export(

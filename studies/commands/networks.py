@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
-from search_spaces.presets import PRESETS, preset
+from search_spaces.presets import is_preset, preset, preset_forms
 from search_spaces.spelling import unknown
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 from studies.commands.values import chosen
@@ -33,11 +33,11 @@ def read_network(text: str, tasks: Sequence[TaskSpec]) -> Architecture:
 
     Raises ``ArchitectureError`` naming the file, ``StudyError`` where it cannot be read.
     """
-    if text in PRESETS:
+    if is_preset(text):
         return preset(text, tasks)
     path = Path(text).expanduser()
     if not path.exists() and path.suffix != ".json":
-        raise UsageError(f"{unknown('preset', text, PRESETS)}, or give an ARCHITECTURE.json")
+        raise UsageError(f"{unknown('preset', text, preset_forms())}, or give an ARCHITECTURE.json")
     try:
         return Architecture.from_json(path.read_text(encoding="utf-8"))
     except OSError as error:

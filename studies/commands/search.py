@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from search_spaces.presets import PRESETS
+from search_spaces.presets import is_preset
 from studies.commands.costing import budget_of
 from studies.commands.networks import read_network
 from studies.commands.values import assignments
@@ -29,7 +29,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     """The search that the options describe; the quick checks come before what is slow to load."""
     budget, fix = budget_of(args), assignments(args.fix)
     for name in args.enqueue:
-        if name not in PRESETS:
+        if not is_preset(name):
             read_network(name, ())
     from nas.data.spec import open_source, tasks_of
     from studies.commands.values import chosen

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search_spaces.presets import PRESETS
+from search_spaces.presets import is_preset
 from studies.commands.networks import read_network
 from studies.commands.values import chosen
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Train a preset or an architecture file on the data, print its metrics, export it if asked."""
-    if args.network not in PRESETS:
+    if not is_preset(args.network):
         read_network(args.network, ())
     if args.out:
         from studies.export_folder import check_destination
