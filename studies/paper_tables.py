@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from search_spaces.loss_weights import LossWeight
-
 from search_spaces.architecture import Architecture
 from search_spaces.encoder_spec import EncoderSpec
+from search_spaces.loss_weights import LossWeight
 from search_spaces.paper_presets import PAPER_ENCODER, of_kinds
 from search_spaces.presets import preset
 from search_spaces.task_spec import TaskSpec

@@ -20,7 +20,7 @@ from nas.budget import Budget
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS
-from search_spaces.presets import PRESETS, preset
+from search_spaces.presets import preset, preset_names
 from studies.cli import main
 from studies.commands.options import DEFAULT_STORAGE
 from studies.commands.parser import COMMANDS, SAMPLER_NAMES, make_parser
@@ -114,12 +114,42 @@ def test_sample_of_some_tasks(capsys: Out) -> None:
 def test_presets(capsys: Out) -> None:
     entries = _json("presets --json", capsys)
     assert isinstance(entries, list)
-    assert [entry["name"] for entry in entries] == list(PRESETS)
+    assert [entry["name"] for entry in entries] == list(preset_names(DEFAULT_TASKS))
     for entry in entries:
-        assert entry["macs"] == cost_of(preset(entry["name"], DEFAULT_TASKS)).macs
-        assert entry["tasks"] == ["depth", "motion", "segmentation"]
+        architecture = preset(entry["name"], DEFAULT_TASKS)
+        assert entry["macs"] == cost_of(architecture).macs
+        assert entry["tasks"] == list(architecture.task_names)
     assert main(["presets"]) == 0
-    assert "two-stream-three-task" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "two-task-depth-motion" in out
+    assert "preset neurall needs a task of kind detection and one of kind odometry" in out
+
+
+@pytest.mark.parametrize("network", ["segnet", "one-task-depth", "two-task-motion-depth"])
+def test_presets_of_the_paper_can_be_priced_and_shown(network: str, capsys: Out) -> None:
+    priced = _json(f"cost {network} --json", capsys)
+    assert isinstance(priced, dict)
+    assert Architecture.from_dict(priced["architecture"]) == preset(network, DEFAULT_TASKS)
+    assert main(["show", network]) == 0
+    assert "resnet50" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ("auxnet --tasks depth", "preset auxnet needs a task of kind segmentation; the tasks are"),
+        ("one-task-dpeth", "preset one-task-dpeth: unknown task 'dpeth', did you mean depth?"),
+        ("two-task-depth", "name two different tasks, as in two-task-depth-motion"),
+        ("segnte", "unknown preset 'segnte', did you mean segnet?"),
+    ],
+)
+def test_presets_that_cannot_be_built_are_told_in_one_line(
+    network: str, told: str, capsys: Out
+) -> None:
+    assert main(["cost", *network.split()]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
 
 
 def test_cost_of_a_file_is_that_of_the_preset_in_it(here: Path, capsys: Out) -> None:
