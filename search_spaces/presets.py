@@ -21,6 +21,7 @@ __all__ = [
     "PRESETS",
     "independent",
     "is_preset",
+    "missing_tasks",
     "preset",
     "preset_forms",
     "preset_names",
@@ -29,6 +30,7 @@ __all__ = [
     "reference_encoder",
     "shared",
     "single_task",
+    "takes_its_own_tasks",
     "two_stream_three_task",
 ]
 
@@ -91,6 +93,11 @@ def preset(
 def is_preset(name: str) -> bool:
     """Whether a name is that of a preset, or begins as those of a family do."""
     return name in PRESETS or bool(_family(name))
+
+
+def takes_its_own_tasks(name: str) -> bool:
+    """Whether a preset takes the tasks that it needs; ``independent`` and ``shared`` take all."""
+    return is_preset(name) and name not in ("independent", "shared")
 
 
 def preset_names(tasks: Sequence[TaskSpec]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces.presets import is_preset
-from studies.commands.networks import default_tasks, is_trial, read_network
+from studies.commands.networks import is_trial, offered_tasks, read_network
 
 if TYPE_CHECKING:
     from nas.resolution import Resolution
@@ -49,7 +49,7 @@ def _export_trial(args: argparse.Namespace) -> ExportReport:
 
 
 def _export_untrained(args: argparse.Namespace) -> ExportReport:
-    architecture = read_network(args.network, default_tasks(args))
+    architecture = read_network(args.network, offered_tasks(args.network, args.tasks))
     from nas.cost import DEPLOYMENT
     from nas.network import build_network
     from nas.tasks.kinds import make_task

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
-from search_spaces.presets import is_preset, preset, preset_forms
+from search_spaces.presets import is_preset, preset, preset_forms, takes_its_own_tasks
 from search_spaces.spelling import unknown
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 from studies.commands.values import chosen
@@ -21,6 +21,23 @@ def default_tasks(args: argparse.Namespace) -> tuple[TaskSpec, ...]:
     Raises ``UsageError``.
     """
     return chosen(ALL_TASKS, args.tasks) if args.tasks else DEFAULT_TASKS
+
+
+def offered_tasks(
+    network: str,
+    named: Sequence[str],
+    *,
+    every: Sequence[TaskSpec] = ALL_TASKS,
+    default: Sequence[TaskSpec] = DEFAULT_TASKS,
+) -> Sequence[TaskSpec]:
+    """The tasks that a preset may take: those of ``--tasks``, else the default ones.
+
+    One of the paper's networks finds the tasks that it needs among all there are. Raises
+    ``UsageError``.
+    """
+    if named:
+        return chosen(every, named)
+    return every if takes_its_own_tasks(network) else default
 
 
 def is_trial(text: str) -> bool:

@@ -9,13 +9,17 @@ from nas.cost import DEPLOYMENT, Cost, cost_of
 from nas.quantity import written
 from search_spaces.architecture import Architecture
 from search_spaces.presets import PRESETS, missing_tasks, preset, preset_names, preset_summary
-from studies.commands.networks import default_tasks
+from studies.commands.networks import default_tasks, offered_tasks
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every preset that the tasks allow."""
+    """Print every preset that the tasks allow, families written out for them.
+
+    Where no tasks are named, also those that need others than the default ones.
+    """
     tasks = default_tasks(args)
-    networks = {name: preset(name, tasks) for name in preset_names(tasks)}
+    names = dict.fromkeys((*preset_names(tasks), *(() if args.tasks else PRESETS)))
+    networks = {name: preset(name, offered_tasks(name, args.tasks)) for name in names}
     costs = {name: cost_of(network) for name, network in networks.items()}
     if args.json:
         entries = [_entry(name, networks[name], cost) for name, cost in costs.items()]

@@ -31,7 +31,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     for name in args.enqueue:
         if not is_preset(name):
             read_network(name, ())
-    from nas.data.spec import open_source, tasks_of
+    from nas.data.spec import default_tasks_of, open_source, tasks_of
     from studies.commands.values import chosen
     from studies.config import SearchConfig
     from studies.fidelity_choice import chosen_fidelity
@@ -40,7 +40,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     sources = tuple(
         open_source(spec, seed=args.seed, fidelity=fidelity) for spec in args.data or ["synthetic"]
     )
-    specs = chosen(tasks_of(sources), args.tasks)
+    specs = chosen(tasks_of(sources), args.tasks) if args.tasks else default_tasks_of(sources)
     return SearchConfig(
         sources=sources,
         tasks=args.tasks,

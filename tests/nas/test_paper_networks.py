@@ -9,17 +9,18 @@ from nas.compile import compile_plan
 from nas.cost import cost_of
 from nas.network import Network, build_network
 from nas.resolution import Resolution
-from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.default_tasks import DEFAULT_TASKS, DETECTION, ODOMETRY
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.presets import preset, preset_names
 
 SMALL = EncoderSpec(depth="resnet10", width=8)
+FIVE = (*DEFAULT_TASKS, DETECTION, ODOMETRY)
 FRAME = Resolution(64, 32)
 
 
-@pytest.mark.parametrize("name", preset_names(DEFAULT_TASKS))
+@pytest.mark.parametrize("name", preset_names(FIVE))
 def test_every_preset_runs_in_training_and_at_inference(name: str) -> None:
-    architecture = preset(name, DEFAULT_TASKS, SMALL)
+    architecture = preset(name, FIVE, SMALL)
     frames = torch.rand(2, architecture.streams, 3, FRAME.height, FRAME.width)
     for training in (True, False):
         network = Network(compile_plan(architecture, training=training))
@@ -27,8 +28,10 @@ def test_every_preset_runs_in_training_and_at_inference(name: str) -> None:
         hidden = () if training else architecture.auxiliary
         assert set(outputs) == set(architecture.task_names) - set(hidden)
         for task, output in outputs.items():
-            channels = architecture.task(task).channels
-            assert output.shape == (2, channels, FRAME.height, FRAME.width)
+            spec = architecture.task(task)
+            stride = spec.output_stride
+            shape = (FRAME.height // stride, FRAME.width // stride) if stride else ()
+            assert output.shape == (2, spec.channels, *shape)
 
 
 def test_the_papers_own_encoder_runs_too() -> None:

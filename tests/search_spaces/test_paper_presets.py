@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import pytest
 
-from search_spaces.default_tasks import DEFAULT_TASKS, DEPTH, MOTION, SEGMENTATION
+from search_spaces.default_tasks import (
+    DEFAULT_TASKS,
+    DEPTH,
+    DETECTION,
+    MOTION,
+    ODOMETRY,
+    SEGMENTATION,
+)
 from search_spaces.loss_weights import LossWeight
 from search_spaces.paper_presets import PAPER_ENCODER, of_kinds
 from search_spaces.presets import preset
 from search_spaces.sharing import Sharing
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
-FIVE = (
-    *DEFAULT_TASKS,
-    TaskSpec(name="detection", kind="detection", channels=6),
-    TaskSpec(name="odometry", kind="odometry", channels=6),
-)
+FIVE = (*DEFAULT_TASKS, DETECTION, ODOMETRY)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from search_spaces.architecture import Architecture
-from search_spaces.default_tasks import DEFAULT_TASKS, DEPTH, MOTION, SEGMENTATION
+from search_spaces.default_tasks import (
+    DEFAULT_TASKS,
+    DEPTH,
+    DETECTION,
+    MOTION,
+    ODOMETRY,
+    SEGMENTATION,
+)
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.presets import (
     PRESETS,
@@ -19,12 +26,8 @@ from search_spaces.presets import (
 from search_spaces.space import SearchSpace
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
-#: The tasks of the paper's Fig. 1, as far as presets look at them.
-FIVE = (
-    *DEFAULT_TASKS,
-    TaskSpec(name="detection", kind="detection", channels=6),
-    TaskSpec(name="odometry", kind="odometry", channels=6),
-)
+#: The tasks of the paper's Fig. 1.
+FIVE = (*DEFAULT_TASKS, DETECTION, ODOMETRY)
 NAMES = ("depth", "motion", "segmentation")
 
 

@@ -19,7 +19,7 @@ import studies.store
 from nas.budget import Budget
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
-from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.presets import preset, preset_names
 from studies.cli import main
 from studies.commands.options import DEFAULT_STORAGE
@@ -114,22 +114,23 @@ def test_sample_of_some_tasks(capsys: Out) -> None:
 def test_presets(capsys: Out) -> None:
     entries = _json("presets --json", capsys)
     assert isinstance(entries, list)
-    assert [entry["name"] for entry in entries] == list(preset_names(DEFAULT_TASKS))
+    assert [entry["name"] for entry in entries] == [*preset_names(DEFAULT_TASKS), "neurall"]
     for entry in entries:
-        architecture = preset(entry["name"], DEFAULT_TASKS)
+        tasks = ALL_TASKS if entry["name"] == "neurall" else DEFAULT_TASKS
+        architecture = preset(entry["name"], tasks)
         assert entry["macs"] == cost_of(architecture).macs
         assert entry["tasks"] == list(architecture.task_names)
-    assert main(["presets"]) == 0
+    assert main(["presets", "--tasks", "depth,motion,odometry"]) == 0
     out = capsys.readouterr().out
-    assert "two-task-depth-motion" in out
-    assert "preset neurall needs a task of kind detection and one of kind odometry" in out
+    assert "two-task-depth-odometry" in out
+    assert "preset neurall needs a task of kind segmentation and one of kind detection" in out
 
 
-@pytest.mark.parametrize("network", ["segnet", "one-task-depth", "two-task-motion-depth"])
-def test_presets_of_the_paper_can_be_priced_and_shown(network: str, capsys: Out) -> None:
+@pytest.mark.parametrize("network", ["segnet", "two-task-motion-depth", "neurall"])
+def test_presets_of_the_paper_find_their_tasks_among_all(network: str, capsys: Out) -> None:
     priced = _json(f"cost {network} --json", capsys)
     assert isinstance(priced, dict)
-    assert Architecture.from_dict(priced["architecture"]) == preset(network, DEFAULT_TASKS)
+    assert Architecture.from_dict(priced["architecture"]) == preset(network, ALL_TASKS)
     assert main(["show", network]) == 0
     assert "resnet50" in capsys.readouterr().out
 
