@@ -29,22 +29,24 @@ _NEURALL_KINDS = ("segmentation", "depth", "motion", "detection", "odometry")
 
 def segnet(tasks: Sequence[TaskSpec], encoder: EncoderSpec = PAPER_ENCODER) -> Architecture:
     """Segmentation of one frame by ResNet-50 and FCN8: what the others are compared with."""
-    return _network(of_kinds("segnet", tasks, "segmentation"), encoder, streams=1)
+    return _network(of_kinds("preset segnet", tasks, "segmentation"), encoder, streams=1)
 
 
 def msnet2(tasks: Sequence[TaskSpec], encoder: EncoderSpec = PAPER_ENCODER) -> Architecture:
     """Segmentation of two frames, whose features are concatenated."""
-    return _network(of_kinds("msnet2", tasks, "segmentation"), encoder, streams=2)
+    return _network(of_kinds("preset msnet2", tasks, "segmentation"), encoder, streams=2)
 
 
 def rnnet2(tasks: Sequence[TaskSpec], encoder: EncoderSpec = PAPER_ENCODER) -> Architecture:
     """Segmentation of two frames, whose features a recurrent unit joins."""
-    return _network(of_kinds("rnnet2", tasks, "segmentation"), encoder, streams=2, recurrent=True)
+    return _network(
+        of_kinds("preset rnnet2", tasks, "segmentation"), encoder, streams=2, recurrent=True
+    )
 
 
 def auxnet(tasks: Sequence[TaskSpec], encoder: EncoderSpec = PAPER_ENCODER) -> Architecture:
     """Segmentation of one frame, with depth as an auxiliary task that is gone at inference."""
-    segmentation, depth = of_kinds("auxnet", tasks, "segmentation", "depth")
+    segmentation, depth = of_kinds("preset auxnet", tasks, "segmentation", "depth")
     network = _network((segmentation, depth), encoder, streams=1, auxiliary=(depth.name,))
     weights = (LossWeight(task=segmentation.name, weight=_AUXNET_WEIGHT),)
     return replace(network, weighting="fixed", loss_weights=weights)
@@ -65,15 +67,15 @@ def two_stream_three_task(
 ) -> Architecture:
     """Segmentation, depth and motion on one encoder of two frames: the paper's experiment."""
     kinds = ("segmentation", "depth", "motion")
-    return _network(of_kinds("two-stream-three-task", tasks, *kinds), encoder, streams=2)
+    return _network(of_kinds("preset two-stream-three-task", tasks, *kinds), encoder, streams=2)
 
 
 def neurall(tasks: Sequence[TaskSpec], encoder: EncoderSpec = PAPER_ENCODER) -> Architecture:
     """The unified model: segmentation, depth, motion, detection and odometry on one encoder."""
-    return _network(of_kinds("neurall", tasks, *_NEURALL_KINDS), encoder, streams=2)
+    return _network(of_kinds("preset neurall", tasks, *_NEURALL_KINDS), encoder, streams=2)
 
 
-def of_kinds(network: str, tasks: Sequence[TaskSpec], *kinds: str) -> tuple[TaskSpec, ...]:
+def of_kinds(who: str, tasks: Sequence[TaskSpec], *kinds: str) -> tuple[TaskSpec, ...]:
     """The first task by name of each kind; raises ``ArchitectureError`` naming what is missing."""
     ordered = ordered_tasks(tasks)
     found = {kind: next((t for t in ordered if t.kind == kind), None) for kind in kinds}
@@ -81,8 +83,7 @@ def of_kinds(network: str, tasks: Sequence[TaskSpec], *kinds: str) -> tuple[Task
     if missing:
         names = ", ".join(task.name for task in ordered)
         raise ArchitectureError(
-            f"preset {network} needs a task of kind {' and one of kind '.join(missing)}; "
-            f"the tasks are {names}"
+            f"{who} needs a task of kind {', one of kind '.join(missing)}; the tasks are {names}"
         )
     return tuple(task for task in found.values() if task is not None)
 

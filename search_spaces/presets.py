@@ -165,14 +165,11 @@ def _of_family(
             raise ArchitectureError(f"preset {name}: {unknown('task', word, known)}")
     if len(set(wanted)) != FAMILIES[family]:
         form = {1: "one task", 2: "two different tasks"}[FAMILIES[family]]
-        raise ArchitectureError(f"preset {name}: name {form}, as in {_example(family, known)}")
+        example = family + "-".join([*dict.fromkeys((*wanted, *known))][: FAMILIES[family]])
+        raise ArchitectureError(f"preset {name}: name {form}, as in {example}")
     encoder = encoder or paper_presets.PAPER_ENCODER
     chosen = tuple(known[word] for word in wanted)
     return one_task(chosen[0], encoder) if len(chosen) == 1 else two_task(chosen, encoder)
-
-
-def _example(family: str, known: Mapping[str, TaskSpec]) -> str:
-    return family + "-".join((*known, "TASK")[: FAMILIES[family]])
 
 
 def _reference(

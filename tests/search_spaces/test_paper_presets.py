@@ -72,5 +72,5 @@ def test_the_first_by_name_is_taken_of_several_of_a_kind() -> None:
 
 
 def test_a_preset_without_its_tasks_says_which_kinds_are_missing() -> None:
-    with pytest.raises(ArchitectureError, match="of kind segmentation and one of kind depth; the "):
+    with pytest.raises(ArchitectureError, match="of kind segmentation, one of kind depth; the "):
         preset("auxnet", (MOTION,))

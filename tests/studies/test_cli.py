@@ -123,7 +123,7 @@ def test_presets(capsys: Out) -> None:
     assert main(["presets", "--tasks", "depth,motion,odometry"]) == 0
     out = capsys.readouterr().out
     assert "two-task-depth-odometry" in out
-    assert "preset neurall needs a task of kind segmentation and one of kind detection" in out
+    assert "preset neurall needs a task of kind segmentation, one of kind detection" in out
 
 
 @pytest.mark.parametrize("network", ["segnet", "two-task-motion-depth", "neurall"])
@@ -140,7 +140,7 @@ def test_presets_of_the_paper_find_their_tasks_among_all(network: str, capsys: O
     [
         ("auxnet --tasks depth", "preset auxnet needs a task of kind segmentation; the tasks are"),
         ("one-task-dpeth", "preset one-task-dpeth: unknown task 'dpeth', did you mean depth?"),
-        ("two-task-depth", "name two different tasks, as in two-task-depth-motion"),
+        ("two-task-depth", "name two different tasks, as in two-task-depth-"),
         ("segnte", "unknown preset 'segnte', did you mean segnet?"),
     ],
 )
@@ -525,6 +525,41 @@ _DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "drive.jsonl:6",
     ),
 }
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_reproduce_prints_one_document_and_goes_on_from_its_file(here: Path, capsys: Out) -> None:
+    command = "reproduce tables --table 1 --seeds 1 --device cpu --out runs.json"
+    document = _json(f"{command} --json", capsys)
+    assert isinstance(document, dict)
+    assert [table["table"] for table in document["tables"]] == [1]
+    assert document["encoder"] == {"depth": "resnet10", "width": 32}
+    assert (here / "runs.json").exists()
+    assert main(command.split()) == 0
+    out, err = capsys.readouterr()
+    assert "3 of 3 trainings are kept in runs.json" in err
+    assert "Table I: segmentation" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("reproduce", 2, "required: tables"),
+        ("reproduce figures", 2, "invalid choice: 'figures'"),
+        ("reproduce tables --table 4", 2, "'4' is not allowed, use a whole number from 1 to 3"),
+        ("reproduce tables --seeds 0", 2, "'0' is not allowed"),
+        ("reproduce tables --data nowhere", 1, "nowhere"),
+        ("reproduce tables --device cpu --out gone/runs.json", 1, "the folder gone does not exist"),
+    ],
+)
+def test_wrong_reproductions_are_told_in_one_line(
+    command: str, code: int, told: str, capsys: Out
+) -> None:
+    assert main(command.split()) == code
+    err = capsys.readouterr().err
+    assert told in err.splitlines()[-1]
+    assert "Traceback" not in err
 
 
 @pytest.mark.usefixtures("tiny_fidelity")
