@@ -10,29 +10,11 @@ from search_spaces import paper_presets
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.encoder_spec import EncoderSpec
-from search_spaces.paper_presets import one_task, two_stream_three_task, two_task
+from search_spaces.paper_presets import one_task, two_task
 from search_spaces.sharing import Sharing
 from search_spaces.space import default_streams
 from search_spaces.spelling import unknown
 from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
-
-__all__ = [
-    "FAMILIES",
-    "PRESETS",
-    "independent",
-    "is_preset",
-    "missing_tasks",
-    "preset",
-    "preset_forms",
-    "preset_names",
-    "preset_summary",
-    "reference_decoder",
-    "reference_encoder",
-    "shared",
-    "single_task",
-    "takes_its_own_tasks",
-    "two_stream_three_task",
-]
 
 #: Makes a network of some tasks; the encoder, where it is given, stands in for the usual one.
 Preset = Callable[..., Architecture]
@@ -67,7 +49,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "msnet2": paper_presets.msnet2,
         "rnnet2": paper_presets.rnnet2,
         "auxnet": paper_presets.auxnet,
-        "two-stream-three-task": two_stream_three_task,
+        "two-stream-three-task": paper_presets.two_stream_three_task,
         "neurall": paper_presets.neurall,
     }
 )

@@ -25,7 +25,7 @@ from search_spaces.task_spec import TaskSpec
 from search_spaces.vocabulary import Weighting
 
 #: Kinds of the tasks in the paper's experiments, in its order.
-KINDS = ("segmentation", "depth", "motion")
+TASK_KINDS = ("segmentation", "depth", "motion")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +85,7 @@ class PaperTable:
     @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of the tasks that some row is judged by, in the paper's order."""
-        return tuple(kind for kind in KINDS if any(kind in row.kinds for row in self.rows))
+        return tuple(kind for kind in TASK_KINDS if any(kind in row.kinds for row in self.rows))
 
 
 _KITTI, _SYNTHIA = "KITTI mIoU %", "SYNTHIA mIoU %"
@@ -131,7 +131,7 @@ TABLE_2 = PaperTable(
 
 
 def _table_3_rows() -> Iterator[PaperRow]:
-    for kind, params_m in zip(KINDS, (23.77, 23.59, 23.60), strict=True):
+    for kind, params_m in zip(TASK_KINDS, (23.77, 23.59, 23.60), strict=True):
         yield PaperRow(name=f"1-task {kind}", family="one-task", kinds=(kind,), params_m=params_m)
     for how, weighting in _WEIGHTINGS.items():
         for other in ("depth", "motion"):
@@ -146,7 +146,7 @@ def _table_3_rows() -> Iterator[PaperRow]:
         yield PaperRow(
             name=f"3-task, {how}",
             family="two-stream-three-task",
-            kinds=KINDS,
+            kinds=TASK_KINDS,
             weighting=weighting,
             params_m=23.87,
         )
@@ -160,7 +160,7 @@ TABLE_3 = PaperTable(
     rows=tuple(_table_3_rows()),
     comparisons=tuple(
         Comparison(better="3-task, product", than=than, kind=kind)
-        for kind in KINDS
+        for kind in TASK_KINDS
         for than in (f"1-task {kind}", "3-task, sum")
     ),
     remark="printed: parameters; the metrics that the paper prints are not available here",

@@ -5,72 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 
 from nas.data.cache import CachedFrames, prepare
 from nas.data.source import DataSource, Split
 from nas.data.spec import tasks_of
 from nas.evaluation import constant_metrics
-from nas.fidelity import FIDELITIES, Fidelity
-from nas.tasks.kinds import KINDS
+from nas.memory import TrainingMemoryError
 from nas.tasks.task import Task
 from nas.training import TrainingError
 from search_spaces.architecture import Architecture
-from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.paper_presets import PAPER_ENCODER
 from search_spaces.task_spec import ArchitectureError
 from studies.config import SearchConfig
 from studies.errors import StudyError, UsageError
 from studies.figures import duration
 from studies.observer import Observer
-from studies.paper_tables import KINDS as TASK_KINDS
-from studies.paper_tables import TABLES, PaperTable
+from studies.pace import Pace
+from studies.paper_tables import TABLES, TASK_KINDS, PaperTable
 from studies.problem import RECIPE_VERSION, Problem, problem_of
+from studies.reproduction_config import ReproductionConfig
 from studies.reproduction_runs import Run, RunFile
 from studies.workbench import Workbench, open_workbench
-
-#: Stands in for the paper's ResNet-50 where networks train for seconds: on 2 cores the 16 networks
-#: of the three tables take 9 to 15 s each with it, twice that with ResNet-18 of the same width,
-#: which is no better after 1,200 samples (segmentation mIoU 0.37 both).
-_QUICK_ENCODER = EncoderSpec(depth="resnet10", width=32)
-_MOST_SEEDS = 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReproductionConfig:
-    """What to reproduce: ``tables`` by number, on which data, over how many seeds.
-
-    A seed is that of weights and of the order and augmentation of samples; the data stays.
-    ``encoder`` None means the paper's, at quick fidelity a small one.
-    """
-
-    sources: tuple[DataSource, ...]
-    tables: tuple[int, ...] = tuple(TABLES)
-    seeds: int = 3
-    fidelity: Fidelity = FIDELITIES["quick"]
-    encoder: EncoderSpec | None = None
-    device: str = "auto"
-    out: Path = Path("neurall-reproduction.json")
-    kinds: Mapping[str, type[Task]] = field(default_factory=lambda: KINDS)
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.seeds <= _MOST_SEEDS:
-            raise UsageError(f"seeds is {self.seeds}, use 1 to {_MOST_SEEDS}")
-        for number in self.tables:
-            if number not in TABLES:
-                raise UsageError(f"table is {number!r}, use {', '.join(map(str, TABLES))}")
-        if not self.tables:
-            raise UsageError("tables is empty, name at least one")
-
-    @property
-    def used_encoder(self) -> EncoderSpec:
-        """The encoder of every network."""
-        if self.encoder is not None:
-            return self.encoder
-        return _QUICK_ENCODER if self.fidelity.name == "quick" else PAPER_ENCODER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +79,7 @@ class Reproduction:
         self.runs = RunFile(config.out)
         self.runs.check_writable()
         self._failures: list[str] = []
+        self._pace = Pace()
 
     def run(self) -> Outcome:
         """Train what was not trained yet, seed by seed, so that every row soon has a number."""
@@ -230,18 +189,37 @@ class Reproduction:
     def _train_all(self) -> None:
         jobs = self.jobs()
         done = sum(self._found(job) is not None for job in jobs)
-        if done:
-            self.observer.message(f"{done} of {len(jobs)} trainings are kept in {self.config.out}")
-        self.observer.progress(done, len(jobs))
+        self.observer.message(self._plan(jobs, done))
+        self._progress(done, len(jobs))
         bench: Workbench | None = None
         for job in jobs:
             if self._found(job) is not None:
                 continue
             if bench is None or bench.seed != job.seed:
                 bench = self._bench(job.seed)
-            if self._train(bench, job):
-                done += 1
-            self.observer.progress(done, len(jobs))
+            run = self._train(bench, job)
+            self._progress(done := done + (run is not None), len(jobs))
+            if run is not None:
+                self.observer.message(f"{self._told(run)} [{self._pace.summary()}]")
+
+    def _plan(self, jobs: Sequence[Job], done: int) -> str:
+        fidelity = self.config.fidelity
+        networks = len({job.architecture for job in jobs})
+        return (
+            f"{networks} networks of {self.config.seeds} seeds on {fidelity.samples} samples at "
+            f"{fidelity.resolution}: {done} of {len(jobs)} trainings are in {self.config.out}"
+        )
+
+    def _progress(self, done: int, trainings: int) -> None:
+        self._pace.progress(done, trainings)
+        self.observer.progress(done, trainings)
+
+    def _told(self, run: Run) -> str:
+        values = ", ".join(
+            f"{task} {metrics[self.problem.tasks[task].primary.name]:.3f}"
+            for task, metrics in run.metrics.items()
+        )
+        return f"{run.network}, seed {run.seed}: {values} ({duration(run.seconds)})"
 
     def _bench(self, seed: int) -> Workbench:
         problem = self._problem(seed)
@@ -261,35 +239,32 @@ class Reproduction:
             progress=lambda done, total: self.observer.data(source.name, split, done, total),
         )
 
-    def _train(self, bench: Workbench, job: Job) -> bool:
+    def _train(self, bench: Workbench, job: Job) -> Run | None:
+        """Train and keep a network; None where that failed, which fails no other."""
         title = f"{job.name}, seed {job.seed}"
-        bench.check_memory(job.architecture)
+        self._pace.training_starts()
         self.observer.training_starts(title, job.architecture)
         try:
+            bench.check_memory(job.architecture)
             trained = bench.train_candidate(job.architecture, self.observer.training_step)
-        except TrainingError as error:
+        except (TrainingError, TrainingMemoryError) as error:
             self._failures.append(f"{title}: {error}")
             self.observer.message(self._failures[-1])
-            return False
+            return None
         finally:
+            self._pace.training_ends()
             self.observer.training_ends()
-        self.runs.add(
-            Run(
-                settings=self.settings,
-                architecture=job.architecture.id,
-                network=job.name,
-                seed=job.seed,
-                metrics=trained.metrics,
-                constants={task: bench.constants[task] for task in trained.metrics},
-                seconds=trained.seconds,
-            )
+        run = Run(
+            settings=self.settings,
+            architecture=job.architecture.id,
+            network=job.name,
+            seed=job.seed,
+            metrics=trained.metrics,
+            constants={task: bench.constants[task] for task in trained.metrics},
+            seconds=trained.seconds,
         )
-        values = ", ".join(
-            f"{task} {metrics[self.problem.tasks[task].primary.name]:.3f}"
-            for task, metrics in trained.metrics.items()
-        )
-        self.observer.message(f"{title}: {values} ({duration(trained.seconds)})")
-        return True
+        self.runs.add(run)
+        return run
 
     def _found(self, job: Job) -> Run | None:
         return self.runs.find(self.settings, job.architecture.id, job.seed)

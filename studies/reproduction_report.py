@@ -16,7 +16,7 @@ from rich.text import Text
 from nas.paper_params import PAPER_TASKS, paper_params
 from nas.tasks.task import Metric
 from studies.figures import short_metric
-from studies.paper_tables import Comparison, PaperRow, PaperTable
+from studies.paper_tables import TASK_KINDS, Comparison, PaperRow, PaperTable
 from studies.report import page
 from studies.reproduction import Outcome
 
@@ -83,11 +83,7 @@ def to_json(outcome: Outcome) -> dict[str, object]:
         "data": [source.name for source in config.sources],
         "judged_on": dict(outcome.judged),
         "seeds": config.seeds,
-        "metrics": {
-            kind: metric.name
-            for kind in ("segmentation", "depth", "motion")
-            if (metric := _metric(outcome, kind))
-        },
+        "metrics": {kind: metric.name for kind in TASK_KINDS if (metric := _metric(outcome, kind))},
         "tables": [_table_json(outcome, table) for table in outcome.tables],
         "failures": list(outcome.failures),
         "interrupted": outcome.interrupted,

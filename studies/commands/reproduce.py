@@ -6,15 +6,19 @@ import argparse
 import json
 from pathlib import Path
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train the rows of the chosen tables over several seeds and print what comes out."""
+    """Train the rows of the chosen tables over several seeds and print what comes out.
+
+    Fails where a network could not be trained, after all others were.
+    """
     from nas.data.spec import open_source
     from studies.display import display
     from studies.fidelity_choice import chosen_fidelity
-    from studies.reproduction import Reproduction, ReproductionConfig
+    from studies.reproduction import Reproduction
+    from studies.reproduction_config import ReproductionConfig
     from studies.reproduction_report import print_report, to_json
 
     fidelity = chosen_fidelity(args.fidelity, args.device)
@@ -33,4 +37,6 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(to_json(outcome), indent=2))
     else:
         print_report(outcome)
-    return INTERRUPTED if outcome.interrupted else 0
+    if outcome.interrupted:
+        return INTERRUPTED
+    return FAILED if outcome.failures else 0

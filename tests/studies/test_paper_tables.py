@@ -11,7 +11,7 @@ from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS, DEPTH, SEGMENT
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.loss_weights import LossWeight
 from search_spaces.task_spec import ArchitectureError, TaskSpec
-from studies.paper_tables import KINDS, TABLES, PaperRow, PaperTable
+from studies.paper_tables import TASK_KINDS, TABLES, PaperRow, PaperTable
 
 ROWS = [(table, row) for table in TABLES.values() for row in table.rows]
 IDS = [f"{table.number}-{row.name}" for table, row in ROWS]
@@ -53,7 +53,7 @@ def test_a_network_that_stands_in_several_tables_is_one() -> None:
     }
     assert len(segnets) == 1
     assert len({row.architecture(DEFAULT_TASKS) for _, row in ROWS}) == len(ROWS) - 2
-    assert TABLES[3].kinds == KINDS
+    assert TABLES[3].kinds == TASK_KINDS
 
 
 def test_auxiliary_networks_differ_in_their_weighting_alone() -> None:

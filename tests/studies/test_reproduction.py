@@ -16,7 +16,8 @@ from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.task_spec import TaskSpec
 from studies.errors import StudyError, UsageError
 from studies.observer import Observer
-from studies.reproduction import Outcome, Reproduction, ReproductionConfig
+from studies.reproduction import Outcome, Reproduction
+from studies.reproduction_config import ReproductionConfig
 from studies.workbench import Workbench
 from tests.studies.conftest import TINY, Log
 
@@ -94,7 +95,7 @@ def test_what_was_trained_is_not_trained_again(small: Make, log: Log) -> None:
     assert "MSNet2, seed 0" not in titles
     assert "SegNet, seed 0" not in titles
     assert "1-task depth, seed 1" in titles
-    assert "6 of 24 trainings are kept" in " ".join(log.events)
+    assert "6 of 24 trainings are in" in " ".join(log.events)
     for name in ("SegNet", "MSNet2"):
         key = before.networks[1, name].id
         assert before.runs[key] == again.runs[key]

@@ -12,7 +12,8 @@ from nas.data.spec import open_source
 from nas.tasks.kinds import make_task
 from search_spaces.default_tasks import DEFAULT_TASKS
 from studies.paper_tables import TABLES
-from studies.reproduction import Outcome, ReproductionConfig
+from studies.reproduction import Outcome
+from studies.reproduction_config import ReproductionConfig
 from studies.reproduction_report import Spread, print_report, spread_of, to_json
 from studies.reproduction_runs import Run
 from tests.studies.conftest import TINY
