@@ -11,7 +11,7 @@ from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS, DEPTH, SEGMENT
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.loss_weights import LossWeight
 from search_spaces.task_spec import ArchitectureError, TaskSpec
-from studies.paper_tables import TASK_KINDS, TABLES, PaperRow, PaperTable
+from studies.paper_tables import TABLES, TASK_KINDS, PaperRow, PaperTable
 
 ROWS = [(table, row) for table in TABLES.values() for row in table.rows]
 IDS = [f"{table.number}-{row.name}" for table, row in ROWS]
