@@ -8,13 +8,13 @@ import json
 from nas.cost import Cost, cost_of
 from nas.quantity import written
 from studies.commands.costing import budget_of, complaint, priced
-from studies.commands.networks import default_tasks, read_network
+from studies.commands.networks import offered_tasks, read_network
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the cost; who needs what of it; whether it is within the budget."""
     budget = budget_of(args)
-    architecture = read_network(args.network, default_tasks(args))
+    architecture = read_network(args.network, offered_tasks(args.network, args.tasks))
     if args.json:
         print(json.dumps(priced(architecture, budget), indent=2))
         return 0

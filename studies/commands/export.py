@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search_spaces.presets import PRESETS
-from studies.commands.networks import default_tasks, is_trial, read_network
+from search_spaces.presets import is_preset
+from studies.commands.networks import is_trial, offered_tasks, read_network
 
 if TYPE_CHECKING:
     from nas.resolution import Resolution
@@ -49,13 +49,13 @@ def _export_trial(args: argparse.Namespace) -> ExportReport:
 
 
 def _export_untrained(args: argparse.Namespace) -> ExportReport:
-    architecture = read_network(args.network, default_tasks(args))
+    architecture = read_network(args.network, offered_tasks(args.network, args.tasks))
     from nas.cost import DEPLOYMENT
     from nas.network import build_network
     from nas.tasks.kinds import make_task
     from studies.export import export
 
-    kind = "preset" if args.network in PRESETS else "architecture"
+    kind = "preset" if is_preset(args.network) else "architecture"
     tell(f"the {kind} {args.network} is exported untrained, to try the deployment chain")
     resolution: Resolution = args.resolution or DEPLOYMENT
     return export(

@@ -53,6 +53,14 @@ def deployment(p: ArgumentParser) -> None:
 
 def training(p: ArgumentParser) -> None:
     """What networks are trained on, and how."""
+    data(p)
+    fidelity(p)
+    seed(p)
+    device(p)
+
+
+def data(p: ArgumentParser) -> None:
+    """Data sets."""
     p.add_argument(
         "--data",
         action="append",
@@ -60,8 +68,10 @@ def training(p: ArgumentParser) -> None:
         metavar="SPEC",
         help="synthetic (the default), camvid:FOLDER, manifest:FILE; may be repeated",
     )
-    fidelity(p)
-    seed(p)
+
+
+def device(p: ArgumentParser) -> None:
+    """Where networks train."""
     p.add_argument(
         "--device",
         type=one_of("device", ("auto", "cpu", "cuda")),

@@ -8,7 +8,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import NoReturn
 
-from search_spaces.presets import PRESETS
+from search_spaces.presets import preset_forms
 from studies.commands import options, values
 
 PROGRAM = "neurall-search"
@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "cost": "studies.commands.cost",
         "train": "studies.commands.train",
         "export": "studies.commands.export",
+        "reproduce": "studies.commands.reproduce",
         "dashboard": "studies.commands.dashboard",
         "data": "studies.commands.data",
     }
@@ -37,7 +38,7 @@ _DESCRIPTION = (
 _EPILOG = (
     "Budgets: tops, gops (rates, shared out over frames and cameras); gmacs, mmacs (per frame); "
     "ms; mparams; mb. Data: synthetic, camvid:FOLDER, manifest:FILE. "
-    f"Presets: {', '.join(PRESETS)}."
+    f"Presets: {', '.join(preset_forms())}."
 )
 
 
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     _cost(commands)
     _train(commands)
     _export(commands)
+    _reproduce(commands)
     _dashboard(commands)
     _data(commands)
     return parser
@@ -194,6 +196,42 @@ def _export(commands: _Commands[_Parser]) -> None:
     options.resolution(p, None)
     options.storage(p)
     options.tasks(p, "tasks of a preset, by default those of the synthetic data")
+
+
+def _reproduce(commands: _Commands[_Parser]) -> None:
+    p = _add(commands, "reproduce", "train the networks of the paper's tables and compare them")
+    actions = p.add_subparsers(dest="action", metavar="tables", required=True)
+    p = _add(
+        actions,
+        "tables",
+        "the paper's tables I, II and III, trained over several seeds, beside what it prints",
+    )
+    options.data(p)
+    options.fidelity(p)
+    options.device(p)
+    p.add_argument(
+        "--seeds",
+        type=values.whole_number(1, 100),
+        default=3,
+        metavar="N",
+        help="trainings of each network, to tell the spread (default: 3)",
+    )
+    p.add_argument(
+        "--table",
+        action="append",
+        type=values.whole_number(1, 3),
+        default=[],
+        metavar="1|2|3",
+        help="one table only; may be repeated (default: all three)",
+    )
+    p.add_argument(
+        "--out",
+        default="neurall-reproduction.json",
+        metavar="FILE.json",
+        help="where trainings are kept as they end; the same command goes on from it "
+        "(default: neurall-reproduction.json)",
+    )
+    options.as_json(p)
 
 
 def _dashboard(commands: _Commands[_Parser]) -> None:

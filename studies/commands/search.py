@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from search_spaces.presets import PRESETS
+from search_spaces.presets import is_preset
 from studies.commands.costing import budget_of
 from studies.commands.networks import read_network
 from studies.commands.values import assignments
@@ -29,9 +29,9 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     """The search that the options describe; the quick checks come before what is slow to load."""
     budget, fix = budget_of(args), assignments(args.fix)
     for name in args.enqueue:
-        if name not in PRESETS:
+        if not is_preset(name):
             read_network(name, ())
-    from nas.data.spec import open_source, tasks_of
+    from nas.data.spec import default_tasks_of, open_source, tasks_of
     from nas.pretrained import read_pretrained
     from studies.commands.values import chosen
     from studies.config import SearchConfig
@@ -41,7 +41,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     sources = tuple(
         open_source(spec, seed=args.seed, fidelity=fidelity) for spec in args.data or ["synthetic"]
     )
-    specs = chosen(tasks_of(sources), args.tasks)
+    specs = chosen(tasks_of(sources), args.tasks) if args.tasks else default_tasks_of(sources)
     return SearchConfig(
         sources=sources,
         tasks=args.tasks,

@@ -8,7 +8,7 @@ import json
 from nas.cost import DEPLOYMENT
 from nas.resolution import Resolution
 from search_spaces.architecture import Architecture
-from studies.commands.networks import default_tasks, is_trial, read_network
+from studies.commands.networks import is_trial, offered_tasks, read_network
 from studies.errors import StudyError
 from studies.tree import network_tree, tree_json
 
@@ -18,7 +18,7 @@ def run(args: argparse.Namespace) -> int:
     if is_trial(args.network):
         architecture, resolution, metrics = _of_trial(args)
     else:
-        architecture = read_network(args.network, default_tasks(args))
+        architecture = read_network(args.network, offered_tasks(args.network, args.tasks))
         resolution, metrics = DEPLOYMENT, {}
     if args.json:
         print(json.dumps(tree_json(architecture, resolution, metrics), indent=2))

@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search_spaces.presets import PRESETS
-from studies.commands.networks import read_network
-from studies.commands.values import chosen
+from search_spaces.presets import is_preset
+from studies.commands.networks import offered_tasks, read_network
 
 if TYPE_CHECKING:
     from search_spaces.architecture import Architecture
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 def run(args: argparse.Namespace) -> int:
     """Train a preset or an architecture file on the data, print its metrics, export it if asked."""
-    if args.network not in PRESETS:
+    if not is_preset(args.network):
         read_network(args.network, ())
     if args.out:
         from studies.export_folder import check_destination
@@ -38,7 +37,9 @@ def _described(args: argparse.Namespace) -> tuple[SearchConfig, Architecture]:
     fidelity = chosen_fidelity(args.fidelity, args.device)
     specs = args.data or ["synthetic"]
     sources = tuple(open_source(spec, seed=args.seed, fidelity=fidelity) for spec in specs)
-    tasks = chosen(tasks_of(sources), args.tasks) if args.tasks else default_tasks_of(sources)
+    tasks = offered_tasks(
+        args.network, args.tasks, every=tasks_of(sources), default=default_tasks_of(sources)
+    )
     architecture = read_network(args.network, tasks)
     config = SearchConfig(
         sources=sources,

@@ -8,7 +8,8 @@ from nas.compile import compile_plan
 from nas.memory import TrainingMemoryError, available_bytes, check_memory, training_bytes
 from nas.resolution import Resolution
 from search_spaces.default_tasks import DEFAULT_TASKS
-from search_spaces.presets import shared, two_stream_three_task
+from search_spaces.paper_presets import two_stream_three_task
+from search_spaces.presets import shared
 
 CPU = torch.device("cpu")
 

@@ -19,8 +19,8 @@ import studies.store
 from nas.budget import Budget
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
-from search_spaces.default_tasks import DEFAULT_TASKS
-from search_spaces.presets import PRESETS, preset
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
+from search_spaces.presets import preset, preset_names
 from studies.cli import main
 from studies.commands.options import DEFAULT_STORAGE
 from studies.commands.parser import COMMANDS, SAMPLER_NAMES, make_parser
@@ -114,12 +114,43 @@ def test_sample_of_some_tasks(capsys: Out) -> None:
 def test_presets(capsys: Out) -> None:
     entries = _json("presets --json", capsys)
     assert isinstance(entries, list)
-    assert [entry["name"] for entry in entries] == list(PRESETS)
+    assert [entry["name"] for entry in entries] == [*preset_names(DEFAULT_TASKS), "neurall"]
     for entry in entries:
-        assert entry["macs"] == cost_of(preset(entry["name"], DEFAULT_TASKS)).macs
-        assert entry["tasks"] == ["depth", "motion", "segmentation"]
-    assert main(["presets"]) == 0
-    assert "two-stream-three-task" in capsys.readouterr().out
+        tasks = ALL_TASKS if entry["name"] == "neurall" else DEFAULT_TASKS
+        architecture = preset(entry["name"], tasks)
+        assert entry["macs"] == cost_of(architecture).macs
+        assert entry["tasks"] == list(architecture.task_names)
+    assert main(["presets", "--tasks", "depth,motion,odometry"]) == 0
+    out = capsys.readouterr().out
+    assert "two-task-depth-odometry" in out
+    assert "preset neurall needs a task of kind segmentation, one of kind detection" in out
+
+
+@pytest.mark.parametrize("network", ["segnet", "two-task-motion-depth", "neurall"])
+def test_presets_of_the_paper_find_their_tasks_among_all(network: str, capsys: Out) -> None:
+    priced = _json(f"cost {network} --json", capsys)
+    assert isinstance(priced, dict)
+    assert Architecture.from_dict(priced["architecture"]) == preset(network, ALL_TASKS)
+    assert main(["show", network]) == 0
+    assert "resnet50" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("network", "told"),
+    [
+        ("auxnet --tasks depth", "preset auxnet needs a task of kind segmentation; the tasks are"),
+        ("one-task-dpeth", "preset one-task-dpeth: unknown task 'dpeth', did you mean depth?"),
+        ("two-task-depth", "name two different tasks, as in two-task-depth-"),
+        ("segnte", "unknown preset 'segnte', did you mean segnet?"),
+    ],
+)
+def test_presets_that_cannot_be_built_are_told_in_one_line(
+    network: str, told: str, capsys: Out
+) -> None:
+    assert main(["cost", *network.split()]) == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
 
 
 def test_cost_of_a_file_is_that_of_the_preset_in_it(here: Path, capsys: Out) -> None:
@@ -496,6 +527,41 @@ _DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         "drive.jsonl:6",
     ),
 }
+
+
+@pytest.mark.usefixtures("tiny_fidelity")
+def test_reproduce_prints_one_document_and_goes_on_from_its_file(here: Path, capsys: Out) -> None:
+    command = "reproduce tables --table 1 --seeds 1 --device cpu --out runs.json"
+    document = _json(f"{command} --json", capsys)
+    assert isinstance(document, dict)
+    assert [table["table"] for table in document["tables"]] == [1]
+    assert document["encoder"] == {"depth": "resnet10", "width": 32}
+    assert (here / "runs.json").exists()
+    assert main(command.split()) == 0
+    out, err = capsys.readouterr()
+    assert "3 of 3 trainings are in runs.json" in err
+    assert "Table I: segmentation" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("reproduce", 2, "required: tables"),
+        ("reproduce figures", 2, "invalid choice: 'figures'"),
+        ("reproduce tables --table 4", 2, "'4' is not allowed, use a whole number from 1 to 3"),
+        ("reproduce tables --seeds 0", 2, "'0' is not allowed"),
+        ("reproduce tables --data nowhere", 1, "nowhere"),
+        ("reproduce tables --device cpu --out gone/runs.json", 1, "the folder gone does not exist"),
+    ],
+)
+def test_wrong_reproductions_are_told_in_one_line(
+    command: str, code: int, told: str, capsys: Out
+) -> None:
+    assert main(command.split()) == code
+    err = capsys.readouterr().err
+    assert told in err.splitlines()[-1]
+    assert "Traceback" not in err
 
 
 @pytest.mark.usefixtures("tiny_fidelity")
