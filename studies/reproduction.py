@@ -206,8 +206,9 @@ class Reproduction:
         fidelity = self.config.fidelity
         networks = len({job.architecture for job in jobs})
         return (
-            f"{networks} networks of {self.config.seeds} seeds on {fidelity.samples} samples at "
-            f"{fidelity.resolution}: {done} of {len(jobs)} trainings are in {self.config.out}"
+            f"{len(jobs)} trainings on {fidelity.samples} samples at {fidelity.resolution}, of "
+            f"networks: {networks}, seeds: {self.config.seeds}; {done} of them are in "
+            f"{self.config.out}"
         )
 
     def _progress(self, done: int, trainings: int) -> None:

@@ -539,7 +539,7 @@ def test_reproduce_prints_one_document_and_goes_on_from_its_file(here: Path, cap
     assert (here / "runs.json").exists()
     assert main(command.split()) == 0
     out, err = capsys.readouterr()
-    assert "3 of 3 trainings are in runs.json" in err
+    assert "3 of them are in runs.json" in err
     assert "Table I: segmentation" in out
     assert max(map(len, out.splitlines())) <= 100
 

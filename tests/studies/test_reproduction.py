@@ -95,7 +95,10 @@ def test_what_was_trained_is_not_trained_again(small: Make, log: Log) -> None:
     assert "MSNet2, seed 0" not in titles
     assert "SegNet, seed 0" not in titles
     assert "1-task depth, seed 1" in titles
-    assert "6 of 24 trainings are in" in " ".join(log.events)
+    assert (
+        "24 trainings on 8 samples at 64x32, of networks: 12, seeds: 2; 6 of them are"
+        in " ".join(log.events)
+    )
     for name in ("SegNet", "MSNet2"):
         key = before.networks[1, name].id
         assert before.runs[key] == again.runs[key]
