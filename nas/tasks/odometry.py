@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 import numpy as np
@@ -17,7 +17,14 @@ from nas.resolution import Resolution
 from nas.tasks.geometric_median import geometric_median
 from nas.tasks.overlay import lined, tinted
 from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Picture, Task
-from nas.tasks.trajectory import benchmark_segments, chain, poses, whole_segment
+from nas.tasks.trajectory import (
+    Segments,
+    benchmark_segments,
+    chain,
+    poses,
+    single_segments,
+    whole_segment,
+)
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
 #: Without any labelled frame: as wrong as standing still, and a degree a metre.
@@ -204,33 +211,33 @@ class OdometryEvaluator:
     def result(self) -> dict[str, float]:
         """Metric name to value, lower is better."""
         translation = rotation = weight = 0.0
-        for truth, guess in self._trajectories():
-            segments = benchmark_segments(truth, guess)
-            if not len(segments.length):
-                segments = whole_segment(truth, guess)
+        for segments in self._segments():
             divisor = np.maximum(segments.length, _SEGMENT_M)
             translation += float((segments.translation / divisor).sum())
             rotation += float((segments.rotation / divisor).sum())
             weight += float((segments.length / divisor).sum())
-        if not self._labelled_frames():
+        if not any((label[:, 0] != _UNLABELLED).any() for label in self._truth):
             return _metrics(WORST_TRANSLATION_PERCENT, WORST_ROTATION_DEG_PER_M)
         weight = max(weight, _LEAST_M / _SEGMENT_M)
         return _metrics(100 * translation / weight, math.degrees(rotation / weight))
 
-    def _labelled_frames(self) -> int:
-        return sum(int((truth[:, 0] != _UNLABELLED).sum()) for truth in self._truth)
-
-    def _trajectories(self) -> Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]]:
-        """True and predicted paths of each run of frames that continue each other."""
-        if not self._labelled_frames():
-            return
-        label, output = np.concatenate(self._truth), np.concatenate(self._guess)
+    def _segments(self) -> Iterator[Segments]:
+        """Of each run of frames that continue each other, and of all single ones together."""
+        label = np.concatenate([np.empty((0, 7)), *self._truth])
+        output = np.concatenate([np.empty((0, 6)), *self._guess])
         there = label[:, 0] != _UNLABELLED
-        goes_on = there[1:] & there[:-1] & (label[1:, 6] == 1)
-        starts = np.flatnonzero(np.concatenate([[True], ~goes_on]))
-        for start, end in zip(starts, [*starts[1:], len(label)], strict=True):
-            if there[start]:
-                yield chain(poses(label[start:end, :6])), chain(poses(_radians(output[start:end])))
+        truth = poses(np.where(there[:, None], label[:, :6], 0.0))
+        guess = poses(_radians(output))
+        goes_on = np.concatenate([[False], there[1:] & there[:-1] & (label[1:, 6] == 1)])
+        starts = np.flatnonzero(there & ~goes_on)
+        counts = np.diff(np.concatenate([np.cumsum(goes_on)[starts], [goes_on.sum()]])) + 1
+        single = starts[counts == 1]
+        yield single_segments(truth[single], guess[single])
+        for start, count in zip(starts[counts > 1], counts[counts > 1], strict=True):
+            run = slice(start, start + count)
+            paths = chain(truth[run]), chain(guess[run])
+            segments = benchmark_segments(*paths)
+            yield segments if len(segments.length) else whole_segment(*paths)
 
 
 def _metrics(translation_percent: float, rotation_deg_per_m: float) -> dict[str, float]:

@@ -82,17 +82,29 @@ def whole_segment(truth: Array, guess: Array) -> Segments:
     return Segments(length=path_lengths(truth)[last], translation=translation, rotation=rotation)
 
 
+def single_segments(truth: Array, guess: Array) -> Segments:
+    """Motions ``(N, 4, 4)`` that continue none as a segment each."""
+    translation, rotation = _difference(truth, guess)
+    length = np.linalg.norm(truth[:, :3, 3], axis=1)
+    return Segments(length=length, translation=translation, rotation=rotation)
+
+
 def drift(
     truth: Array, guess: Array, firsts: NDArray[np.intp], lasts: NDArray[np.intp]
 ) -> tuple[Array, Array]:
-    """Metres and radians ``(N,)`` by which the motions from first to last frames differ.
+    """Metres and radians ``(N,)`` by which the motions from first to last frames differ."""
+    return _difference(
+        np.linalg.solve(truth[firsts], truth[lasts]), np.linalg.solve(guess[firsts], guess[lasts])
+    )
+
+
+def _difference(truth: Array, guess: Array) -> tuple[Array, Array]:
+    """Metres and radians ``(N,)`` between motions ``(N, 4, 4)``.
 
     The angle is the benchmark's arc cosine of the trace, computed as an arc tangent: near zero
     the arc cosine loses half of its digits.
     """
-    true_motion = np.linalg.solve(truth[firsts], truth[lasts])
-    guessed = np.linalg.solve(guess[firsts], guess[lasts])
-    error = np.linalg.solve(guessed, true_motion)
+    error = np.linalg.solve(guess, truth)
     turn = error[:, :3, :3]
     twist = (turn - turn.transpose(0, 2, 1))[:, [2, 0, 1], [1, 2, 0]]
     sine = np.linalg.norm(twist, axis=1) / 2
