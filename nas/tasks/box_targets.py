@@ -16,6 +16,8 @@ SPREAD = 0.25
 _LEAST_SPREAD = 1.0
 #: Cells where an object's bump is lower do not learn its box.
 _LEAST_SHARE = 0.1
+#: Power of the bump that weighs the boxes: half as wide. With 1 the same training had 3/4 of the AP.
+_NARROWER = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class BoxTargets:
     ``heat`` ``(B, C, h, w)``: 1 in the cell of an object's centre, falling off around it as a
     Gaussian bump. ``boxes`` ``(B, 4, h, w)``: the box of the object whose bump is highest, as the
     network gives it (``nas.tasks.box_decoding``). ``weight`` ``(B, h, w)``: how much a cell's box
-    matters, the bump, scaled to a sum of 1 an object. ``ignored`` ``(B, h, w)``: cells that a
+    matters, a narrower bump, scaled to a sum of 1 an object. ``ignored`` ``(B, h, w)``: cells that a
     region to ignore touches.
     """
 
@@ -46,7 +48,7 @@ def box_targets(label: Tensor, classes: int, rows: int, columns: int) -> BoxTarg
     heat = [(bump * (kinds == index)).amax(1) for index in range(classes)]
     owner = bump.argmax(1, keepdim=True)  # (B, 1, h, w)
     own = torch.zeros_like(bump).scatter(1, owner, bump.gather(1, owner))
-    own = own * (own > _LEAST_SHARE)
+    own = own.pow(_NARROWER) * (own > _LEAST_SHARE)
     share = own / own.sum((2, 3), keepdim=True).clamp(min=1e-9)
     return BoxTargets(
         heat=torch.stack(heat, dim=1),

@@ -43,8 +43,11 @@ _CHANNELS_WEIGHT = 0.5
 
 #: Heat from which a cell of a region to ignore counts for the object whose bump it is.
 _NEAR = 0.3
-#: Brings the loss to about 3 at the beginning and 1 after a short training, as other tasks' losses.
-_SCALE = 1 / 3
+#: Of the boxes beside the classes. Boxes are what short training lacks: with 1 the AP of 150 steps
+#: was 0.030 in place of 0.041.
+_BOX_WEIGHT = 4.0
+#: Brings the loss to about 2 at the beginning and 1 after a short training, as other tasks' losses.
+_SCALE = 1 / 6
 
 #: Sum of the heat of an object as share of its box.
 _BUMP_AREA = 2 * math.pi * SPREAD**2
@@ -164,7 +167,7 @@ class Detection(Task):
         focal = _focal(output[:, :classes], target).sum((1, 2, 3))
         boxes = (_box_loss(output[:, classes:], target.boxes) * target.weight).sum((1, 2))
         scale = torch.maximum(there, known.sum()).clamp(min=1)
-        return torch.where(known, focal + boxes, 0.0).sum() * _SCALE / scale
+        return torch.where(known, focal + _BOX_WEIGHT * boxes, 0.0).sum() * _SCALE / scale
 
     def evaluator(self) -> Evaluator:
         """A fresh ``DetectionEvaluator``."""
