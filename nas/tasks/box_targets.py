@@ -16,7 +16,8 @@ SPREAD = 0.25
 _LEAST_SPREAD = 1.0
 #: Cells where an object's bump is lower do not learn its box.
 _LEAST_SHARE = 0.1
-#: Power of the bump that weighs the boxes: half as wide. With 1 the same training had 3/4 of the AP.
+#: Power of the bump that weighs the boxes: half as wide. With 1 the same training had three
+#: quarters of the AP.
 _NARROWER = 4
 
 
@@ -27,8 +28,8 @@ class BoxTargets:
     ``heat`` ``(B, C, h, w)``: 1 in the cell of an object's centre, falling off around it as a
     Gaussian bump. ``boxes`` ``(B, 4, h, w)``: the box of the object whose bump is highest, as the
     network gives it (``nas.tasks.box_decoding``). ``weight`` ``(B, h, w)``: how much a cell's box
-    matters, a narrower bump, scaled to a sum of 1 an object. ``ignored`` ``(B, h, w)``: cells that a
-    region to ignore touches.
+    matters, a narrower bump, scaled to a sum of 1 an object. ``ignored`` ``(B, h, w)``: cells that
+    a region to ignore touches.
     """
 
     heat: Tensor
