@@ -12,8 +12,8 @@ from nas.tasks.box_targets import cell_centres
 
 #: Boxes of a frame at most, as in COCO's metrics.
 MOST_DETECTIONS = 100
-#: Boxes that are less likely are not listed. They change no metric of a trained network by 0.001,
-#: and take most of the time to judge.
+#: Boxes that are less likely are not listed. They changed no metric of a trained network by
+#: 0.001.
 LEAST_SCORE = 0.02
 
 _LARGEST_LOGIT = 50.0
