@@ -156,7 +156,7 @@ def _head(a: Architecture, task: str, top: Read) -> Node:
 def _vector_layers(width: int, channels: int) -> tuple[Layer, ...]:
     """Two layers on the moments of the finest level: means, and means weighted by x and by y."""
     return (
-        _conv("hidden", (width,) * MOMENTS, width, 1, 0, bias=True),
+        _conv("hidden.0", (width,) * MOMENTS, width, 1, 0),
         _conv("score", (width,), channels, 1, 0, bias=True),
     )
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nas.convolution import convolution, layers_by_name
+from nas.convolution import convolution, convolution_block, layers_by_name
 from nas.plan import Node
 
 #: Of positive outputs.
@@ -65,11 +65,11 @@ class VectorHead(Head):
 
     def __init__(self, node: Node, *, positive: bool) -> None:
         super().__init__(node, positive=positive)
-        self.hidden = convolution(layers_by_name(node.layers)["hidden"])
+        self.hidden = convolution_block(layers_by_name(node.layers)["hidden.0"])
 
     def forward(self, x: Tensor) -> Tensor:
         """Finest level ``(B, D, h, w)`` to the task's output ``(B, C)``."""
-        hidden = F.relu(self.hidden(_moments(x.float())))
+        hidden = self.hidden(_moments(x.float()))
         return self.finished(self.score(hidden).float()).flatten(1)  # (B, C)
 
 
