@@ -34,8 +34,9 @@ class Classification(ClassTask):
         Metric(name="balanced_accuracy", direction="maximize", unit="share"),
         Metric(name="accuracy", direction="maximize", unit="share"),
     )
-    #: Between the frequent classes' accuracy (0) and balanced accuracy (1, inverse frequency).
-    weight_exponent = 0.5
+    #: Inverse frequency: balanced accuracy counts every class alike. With the root of it, 1,200
+    #: samples of the embedded world left soiling at 0.34 (always "clean": 0.33), this at 0.47.
+    weight_exponent = 1.0
 
     def __init__(self, spec: TaskSpec) -> None:
         super().__init__(spec)

@@ -39,8 +39,8 @@ class Tiles(ClassTask):
         Metric(name="balanced_accuracy", direction="maximize", unit="share"),
         Metric(name="accuracy", direction="maximize", unit="share"),
     )
-    #: As of whole frames: most tiles are clean.
-    weight_exponent = 0.5
+    #: Inverse frequency, as of whole frames: most tiles are clean.
+    weight_exponent = 1.0
 
     def __init__(self, spec: TaskSpec) -> None:
         super().__init__(spec)

@@ -93,9 +93,17 @@ def drift(
     truth: Array, guess: Array, firsts: NDArray[np.intp], lasts: NDArray[np.intp]
 ) -> tuple[Array, Array]:
     """Metres and radians ``(N,)`` by which the motions from first to last frames differ."""
-    return _difference(
-        np.linalg.solve(truth[firsts], truth[lasts]), np.linalg.solve(guess[firsts], guess[lasts])
-    )
+    true_motion = _inverse(truth[firsts]) @ truth[lasts]
+    return _difference(true_motion, _inverse(guess[firsts]) @ guess[lasts])
+
+
+def _inverse(motions: Array) -> Array:
+    """Of rigid motions ``(N, 4, 4)``."""
+    back = motions[:, :3, :3].transpose(0, 2, 1)
+    inverse = np.tile(np.eye(4), (len(motions), 1, 1))
+    inverse[:, :3, :3] = back
+    inverse[:, :3, 3:] = -back @ motions[:, :3, 3:]
+    return inverse
 
 
 def _difference(truth: Array, guess: Array) -> tuple[Array, Array]:
@@ -104,7 +112,7 @@ def _difference(truth: Array, guess: Array) -> tuple[Array, Array]:
     The angle is the benchmark's arc cosine of the trace, computed as an arc tangent: near zero
     the arc cosine loses half of its digits.
     """
-    error = np.linalg.solve(guess, truth)
+    error = _inverse(guess) @ truth
     turn = error[:, :3, :3]
     twist = (turn - turn.transpose(0, 2, 1))[:, [2, 0, 1], [1, 2, 0]]
     sine = np.linalg.norm(twist, axis=1) / 2
