@@ -56,4 +56,4 @@ class FCN8Level(nn.Module):
 
 def decoder_level(node: Node) -> nn.Module:
     """The module of a level node."""
-    return FPNLevel(node) if node.operation == "fpn" else FCN8Level(node)
+    return FCN8Level(node) if node.operation == "fcn8" else FPNLevel(node)

@@ -61,7 +61,7 @@ def _level(
         channels=channels,
         stride=stride,
         layers=tuple(layers),
-        operation=kind,
+        operation="compare" if a.streams == 2 and a.task(task).compares_frames else kind,
     )
 
 
@@ -78,7 +78,7 @@ def _fused_reads(
     reads = task_reads(a, task, _STAGE_OF_STRIDE[stride])
     if a.streams == 1:
         return reads
-    if a.fusion == "concat":
+    if a.fusion == "concat" or a.task(task).compares_frames:
         return (*reads, *(replace(read, frame="previous") for read in reads))
     return tuple(_recurrent_read(a, nodes, task, stride, read) for read in reads)
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from nas.compile import compile_plan
 from nas.decoder import decoder_level
 from nas.encoder import EncoderPart
-from nas.fusion import RecurrentFusion
+from nas.fusion import RecurrentFusion, compared
 from nas.head import head
 from nas.initialization import initialize
 from nas.link import Link
@@ -175,6 +175,8 @@ class Network(nn.Module):
             return module(*(value for _, value in values))  # type: ignore[no-any-return]
         coarser = [v for r, v in values if self.plan.by_name[r.node].kind in ("level", "link")]
         features = [v for r, v in values if self.plan.by_name[r.node].kind not in ("level", "link")]
+        if node.operation == "compare":
+            features = compared(features)
         x = features[0] if len(features) == 1 else torch.cat(features, dim=1)
         return module(x, coarser[0] if coarser else None)  # type: ignore[no-any-return]
 

@@ -88,7 +88,8 @@ class Node:
 
     ``owners`` are the tasks it was built for; ``readers`` the output tasks that need it.
     ``channels`` and ``stride`` describe the output, stride 0 is one vector a frame.
-    ``operation`` is a link's or a fusion's; of a level it is the kind of decoder, of a head
+    ``operation`` is a link's or a fusion's; of a level it is the kind of decoder, or
+    ``compare`` for a pyramid on what differs between two frames; of a head
     ``fpn``, ``fcn8``, ``cells`` or ``vector``, of an encoder stage the family of encoders.
     ``stage`` is -1 outside of the encoder.
     """

@@ -54,7 +54,7 @@ class Architecture:
         self._check_tasks()
         if all(task.output_stride != 1 for task in self.tasks):
             self._set("decoder", replace(self.decoder, kind="fpn"))
-        if self.streams == 1:
+        if self.streams == 1 or all(task.compares_frames for task in self.tasks):
             self._set("fusion", "concat")
         if len(self.tasks) == 1:
             self._set("weighting", "geometric")

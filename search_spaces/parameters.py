@@ -33,7 +33,7 @@ def build(space: SearchSpace, choose: Chooser) -> Architecture:
     )
     decoder = _decoder(space, choose)
     streams = choose("streams", space.streams)
-    fusion = choose("fusion", space.fusions) if streams == 2 else "concat"
+    fusion = choose("fusion", space.fusions) if streams == 2 and space.fuses_frames else "concat"
     names = space.task_names
     weighting = choose("weighting", space.weightings) if len(names) > 1 else "geometric"
     sharing = _sharing(space, choose)

@@ -14,10 +14,9 @@ from search_spaces.architecture import FUSIONS, Architecture
 from search_spaces.axes import AXES, LINK_LEVELS, NONE, Choice, read_assignment
 from search_spaces.choosing import Ask, Change, Dice, Nearest, Replay, Suggester
 from search_spaces.decoder_spec import DECODERS
-from search_spaces.default_tasks import TWO_FRAME_KINDS
 from search_spaces.loss_weights import DEFAULT_WEIGHTINGS
 from search_spaces.synergy import OPERATIONS
-from search_spaces.task_spec import ArchitectureError, TaskSpec, ordered_tasks
+from search_spaces.task_spec import TWO_FRAME_KINDS, ArchitectureError, TaskSpec, ordered_tasks
 from search_spaces.vocabulary import DecoderKind, Fusion, Weighting
 
 #: Changes whenever the same choices would mean other architectures or other parameters.
@@ -92,6 +91,11 @@ class SearchSpace:
     def _has_link_levels(self, task: TaskSpec) -> bool:
         """Whether a task's decoder has every level that links may be at."""
         return task.dense and task.output_stride <= min(self.link_levels)
+
+    @property
+    def fuses_frames(self) -> bool:
+        """Whether some task has a choice of how two frames become one."""
+        return not all(task.compares_frames for task in self.tasks)
 
     @property
     def predicts_pixels(self) -> bool:

@@ -30,7 +30,8 @@ def size(space: SearchSpace) -> int:
             else len(space.decoder_widths) * _sharings(space, fixed=0)
             for kind in space.decoders
         )
-    streams = sum(len(space.fusions) if count == 2 else 1 for count in space.streams)
+    fusions = len(space.fusions) if space.fuses_frames else 1
+    streams = sum(fusions if count == 2 else 1 for count in space.streams)
     weightings = len(space.weightings) if len(space.tasks) > 1 else 1
     encoders = len(space.encoders) * len(space.widths)
     return encoders * streams * weightings * _links(space) * decoders

@@ -14,6 +14,9 @@ OUTPUT_STRIDES = (0, 1, 4, 8, 16, 32)
 
 _TYPES = {"name": str, "kind": str, "channels": int, "positive": bool, "output_stride": int}
 
+#: Kinds of task that only two frames together can tell.
+TWO_FRAME_KINDS = frozenset({"motion", "odometry"})
+
 
 class ArchitectureError(ValueError):
     """A description of a network that cannot be built; names the field and the repair."""
@@ -42,6 +45,14 @@ class TaskSpec:
     def dense(self) -> bool:
         """Whether the output is a map, as opposed to one vector a frame."""
         return self.output_stride > 0
+
+    @property
+    def compares_frames(self) -> bool:
+        """Whether the task reads what differs between two frames, however others fuse them.
+
+        A vector for the whole frame keeps nothing of where two concatenated maps differ.
+        """
+        return self.kind in TWO_FRAME_KINDS and not self.dense
 
     def __post_init__(self) -> None:
         self._check_types()

@@ -162,19 +162,37 @@ def _shuffled(cached: CachedFrames, count: int, generator: np.random.Generator) 
 def _zoomed(
     frames: Tensor, labels: dict[str, Tensor], tasks: Mapping[str, Task], rng: np.random.Generator
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Half of the batches are cropped to a random window, which is enlarged to full size."""
-    height, width = frames.shape[-2:]
-    factor = float(rng.uniform(1, _LARGEST_ZOOM)) if rng.random() < 0.5 else 1.0
+    """Half of the samples are cropped to a random window, which is enlarged to full size.
+
+    Each to a window of its own: what is common to a batch, its normalisation would hide.
+    """
+    for sample in range(len(frames)):
+        window = _window(frames.shape[-2], frames.shape[-1], rng)
+        if window is not None:
+            only = slice(sample, sample + 1)
+            frames[only] = _enlarged(frames[only], window)
+            for name, label in labels.items():
+                label[only] = tasks[name].crop_label(label[only], window)
+    return frames, labels
+
+
+def _window(height: int, width: int, rng: np.random.Generator) -> Window | None:
+    """A random part of a frame, with even odds the whole of it (None)."""
+    if rng.random() < 0.5:
+        return None
+    factor = float(rng.uniform(1, _LARGEST_ZOOM))
     rows, columns = round(height / factor), round(width / factor)
     top, left = int(rng.integers(height - rows + 1)), int(rng.integers(width - columns + 1))
-    if (rows, columns) == (height, width):
-        return frames, labels
-    window = Window(top=top, left=left, rows=rows, columns=columns, height=height, width=width)
-    part = frames[..., top : top + rows, left : left + columns].flatten(0, 1)
-    enlarged = F.interpolate(part, (height, width), mode="bilinear", align_corners=False)
-    return enlarged.view(frames.shape), {
-        name: tasks[name].crop_label(label, window) for name, label in labels.items()
-    }
+    return Window(top=top, left=left, rows=rows, columns=columns, height=height, width=width)
+
+
+def _enlarged(frames: Tensor, window: Window) -> Tensor:
+    """The window of frames ``(1, S, 3, H, W)`` at the size of the whole."""
+    rows = slice(window.top, window.top + window.rows)
+    columns = slice(window.left, window.left + window.columns)
+    size = (window.height, window.width)
+    part = frames[0, :, :, rows, columns]
+    return F.interpolate(part, size, mode="bilinear", align_corners=False)[None]
 
 
 def _flipped(

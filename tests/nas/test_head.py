@@ -8,10 +8,11 @@ from nas.head import VectorHead, head
 from nas.network import Network, build_network
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
-from search_spaces.default_tasks import ALL_TASKS, CALIBRATION, DETECTION, SOILING_TILES
+from search_spaces.default_tasks import ALL_TASKS, DETECTION, ODOMETRY, SCENE, SOILING_TILES
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.sharing import Sharing
+from search_spaces.space import SearchSpace
 from search_spaces.synergy import SynergyLink
 from search_spaces.vocabulary import DecoderKind
 
@@ -57,10 +58,11 @@ def test_cells_have_no_levels_finer_than_they_are() -> None:
 
 def test_a_vector_tells_where_something_is_seen() -> None:
     plan = compile_plan(everything())
-    module = head(plan.by_name["decoder.calibration.head"], positive=False)
+    module = head(plan.by_name["decoder.scene.head"], positive=False)
     assert isinstance(module, VectorHead)
-    for layer in (module.hidden, module.score):
+    for layer in (module.hidden[0], module.score):
         torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(0))
+    module.eval()
     left, right = torch.zeros(2, 1, 16, 4, 8)
     left[..., 0], right[..., 7] = 1, 1
     with torch.no_grad():
@@ -105,7 +107,7 @@ def test_whole_frames_take_part_in_pruning_also_beside_fcn8() -> None:
 
 
 def test_without_pixels_there_is_one_kind_of_decoder() -> None:
-    tasks = (DETECTION, CALIBRATION, SOILING_TILES)
+    tasks = (DETECTION, SCENE, SOILING_TILES)
     names = tuple(sorted(task.name for task in tasks))
     one, other = (
         everything(kind, tasks=tasks, sharing=Sharing.shared(names))  # type: ignore[arg-type]
@@ -125,3 +127,24 @@ def test_only_what_the_wanted_tasks_need_is_run() -> None:
             assert int(value) == (0 if foreign else 1), name
         elif foreign:
             assert torch.equal(value, before[name]), name
+
+
+def test_odometry_reads_what_differs_between_the_frames_however_others_fuse_them() -> None:
+    for fusion in ("concat", "recurrent"):
+        network = build_network(everything(fusion=fusion)).eval()
+        assert network.plan.by_name["decoder.odometry.level8"].operation == "compare"
+        assert network.plan.by_name["decoder.scene.level8"].operation == "fpn"
+        frames = torch.randn(1, 1, 3, 64, 64).expand(1, 2, -1, -1, -1)
+        other = torch.randn(1, 1, 3, 64, 64).expand(1, 2, -1, -1, -1)
+        with torch.no_grad():
+            still, too = network(frames)["odometry"], network(other)["odometry"]
+            moved = network(torch.cat([frames[:, :1], other[:, :1]], 1))["odometry"]
+        torch.testing.assert_close(still, too)  # nothing changed, whatever is seen
+        assert not torch.allclose(moved, still)
+
+
+def test_fusion_of_a_network_that_only_compares_is_moot() -> None:
+    alone = {"tasks": (ODOMETRY,), "sharing": Sharing.independent(("odometry",))}
+    assert everything(fusion="recurrent", **alone) == everything(**alone)
+    space = SearchSpace.for_tasks((ODOMETRY,))
+    assert "fusion" not in space.parameters(space.nearest(everything(**alone)))

@@ -97,7 +97,7 @@ def test_tasks_know_their_outputs(write_manifest: Write, header: Json, frames: l
         "weather": ("classification", 2, 0, ("clear", "rain")),
         "dirt": ("tiles", 2, 32, ("clean", "dirty")),
         "stixels": ("stixels", 3, 4, ()),
-        "calibration": ("calibration", 2, 0, ()),
+        "calibration": ("calibration", 1, 8, ()),
     }
 
 

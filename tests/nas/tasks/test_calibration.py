@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from nas.data.window import Window
+from nas.resolution import Resolution
 from nas.tasks.calibration import Calibration
+from nas.tasks.heat_map import map_target, peaked_map
 from search_spaces.default_tasks import CALIBRATION
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
@@ -30,7 +32,7 @@ def tangents(yaw: float, pitch: float) -> np.ndarray:
 
 
 def output_of(yaw: float, pitch: float) -> torch.Tensor:
-    return 100 * (label_of(yaw, pitch)[:, :2] - 0.5)
+    return peaked_map(label_of(yaw, pitch)[:, :2], 16, 32)[:, None]
 
 
 def measure(output: torch.Tensor, label: torch.Tensor) -> dict[str, float]:
@@ -96,22 +98,27 @@ def test_mirroring_and_cropping_move_a_drawn_point_with_the_picture() -> None:
         assert [y * 64, x * 128] == pytest.approx(enlarged + 0.5, abs=1e-4)
 
 
-def test_loss_measures_offsets_in_their_standard_deviations() -> None:
-    labels = [label_of(yaw, yaw / 2)[0].numpy() for yaw in (-3, -1, 1, 3)]
-    statistics = TASK.statistics(labels)
-    assert statistics.weights is not None
-    offsets = 100 * (np.stack(labels)[:, :2] - 0.5)
-    np.testing.assert_allclose(statistics.weights.numpy(), 1 / offsets.std(0), rtol=1e-4)
-    np.testing.assert_allclose(statistics.initial_bias.numpy(), offsets.mean(0), atol=1e-3)
-    output = output_of(1, 0.5) + torch.tensor([[2 * offsets.std(0)[0], 0]]).float()
-    loss = TASK.loss(output, label_of(1, 0.5), statistics)
-    assert float(loss) == pytest.approx((2 - 0.5) / 2, rel=1e-3)
+def test_loss_is_the_divergence_from_the_point_and_a_point_outside_has_none() -> None:
+    statistics = TASK.statistics([label_of(0, 0)[0].numpy()])
+    label = label_of(2, 1)
+    flat = torch.zeros(1, 1, 8, 16)
+    target = map_target(label[:, :2], 8, 16)
+    wanted = torch.log(torch.tensor(128.0)) - torch.special.entr(target).sum()
+    torch.testing.assert_close(TASK.loss(flat, label, statistics), wanted)
+    assert TASK.loss(output_of(2, 1), label, statistics) < 1e-5
+    outside = label.clone()
+    outside[0, 0] = 1.2
+    assert TASK.loss(flat, outside, statistics) == 0
+    both = TASK.loss(flat.expand(2, -1, -1, -1), torch.cat([label, outside]), statistics)
+    torch.testing.assert_close(both, wanted)
 
 
 def test_best_constant_is_near_the_most_frequent_point_not_the_mean() -> None:
     labels = [label_of(yaw, 0)[0].numpy() for yaw in (1, 1, 1, 1, 20)]
-    constant = TASK.statistics(labels).constant[None]
-    torch.testing.assert_close(constant, output_of(1, 0), atol=0.05, rtol=0)
+    statistics = TASK.statistics(labels)
+    torch.testing.assert_close(statistics.point[None], label_of(1, 0)[:, :2], atol=1e-3, rtol=0)
+    result = TASK.evaluate_constant(statistics, labels, Resolution(256, 128))
+    assert result["yaw_error_deg"] == pytest.approx(19 / 5, abs=0.1)
 
 
 def test_pixels_are_refused_as_vanishing_point() -> None:
@@ -131,5 +138,5 @@ def test_the_picture_has_its_cross_at_the_point() -> None:
 
 
 def test_another_number_of_channels_is_refused() -> None:
-    with pytest.raises(ArchitectureError, match=r"1 channels.* needs 2 channels"):
-        Calibration(TaskSpec(name="vp", kind="calibration", channels=1, output_stride=0))
+    with pytest.raises(ArchitectureError, match=r"2 channels.* needs 1 channel"):
+        Calibration(TaskSpec(name="vp", kind="calibration", channels=2, output_stride=8))

@@ -15,6 +15,7 @@ from nas.data.window import Window
 from nas.resolution import Resolution
 from nas.tasks.box_targets import box_targets
 from nas.tasks.column_position import peaked_logits
+from nas.tasks.heat_map import peaked_map
 from nas.tasks.kinds import KINDS, make_task
 from nas.tasks.task import Array, LabelStatistics, Task
 from search_spaces.task_spec import TaskSpec
@@ -256,9 +257,9 @@ CASES = {
         change_half=changed_first_half,
     ),
     "calibration": Case(
-        spec=TaskSpec(name="calibration", kind="calibration", channels=2, output_stride=0),
+        spec=TaskSpec(name="calibration", kind="calibration", channels=1, output_stride=8),
         label=calibration_label,
-        perfect=lambda label: 100 * (label[:, :2] - 0.5),
+        perfect=lambda label: peaked_map(label[:, :2], HEIGHT // 8, WIDTH // 8)[:, None],
         broken=np.full(6, np.nan, np.float32),
         worst={"angular_error_deg": 90, "yaw_error_deg": 90, "pitch_error_deg": 90},
         unlabel_half=without_first_half(-1e9),
