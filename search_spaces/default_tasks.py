@@ -57,7 +57,7 @@ SOILING = TaskSpec(
     name="soiling", kind="classification", channels=3, classes=SOILING_CLASSES, output_stride=0
 )
 SOILING_TILES = TaskSpec(
-    name="soiling_tiles", kind="tiles", channels=3, classes=SOILING_CLASSES, output_stride=32
+    name="soiling_tiles", kind="tiles", channels=3, classes=SOILING_CLASSES, output_stride=16
 )
 #: Where the vanishing point of driving straight ahead is seen.
 CALIBRATION = TaskSpec(name="calibration", kind="calibration", channels=1, output_stride=8)

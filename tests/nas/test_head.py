@@ -51,7 +51,7 @@ def test_cells_have_no_levels_finer_than_they_are() -> None:
         task: [n.stride for n in plan.nodes if n.kind == "level" and n.owners == (task,)]
         for task in NAMES
     }
-    assert strides["soiling_tiles"] == [32]
+    assert strides["soiling_tiles"] == [32, 16]
     assert strides["detection"] == [32, 16, 8, 4]
     assert strides["odometry"] == [32, 16, 8]
 
@@ -84,7 +84,7 @@ def test_links_join_dense_decoders_only() -> None:
             ("segmentation", "odometry", 8),
             ("scene", "depth", 32),
             ("soiling_tiles", "depth", 32),
-            ("soiling_tiles", "depth", 16),
+            ("soiling_tiles", "depth", 8),
         )
     )
     kept = everything(links=links).links
