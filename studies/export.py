@@ -289,10 +289,7 @@ class _Exported:
             TensorShape(name=n, shape=s) for n, s in zip(self.input_names, shapes, strict=True)
         ]
         outputs = [
-            TensorShape(
-                name=n, shape=(1, plan.architecture.task(n).channels, size.height, size.width)
-            )
-            for n in plan.outputs
+            TensorShape(name=name, shape=tuple(self.wanted[name].shape)) for name in plan.outputs
         ]
         features = [
             TensorShape(name=f"next.{n}", shape=s)

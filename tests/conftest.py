@@ -7,7 +7,7 @@ import pytest
 
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
-from search_spaces.default_tasks import DEFAULT_TASKS
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import PARTS, FilterRatio
@@ -29,6 +29,26 @@ def small_space() -> SearchSpace:
         streams=(1, 2),
         augmentations=(0, 8, 16),
     )
+
+
+@pytest.fixture(scope="session")
+def all_task_architectures() -> Callable[[int], list[Architecture]]:
+    """So many random networks of every task of the embedded world, small enough to run."""
+    space = SearchSpace(
+        tasks=ALL_TASKS,
+        encoders=("resnet10", "resnet18", "resnet26", "efficientnet_lite0"),
+        widths=(8, 16),
+        decoder_widths=(16, 32),
+        streams=(1, 2),
+        augmentations=(0, 8),
+        pruning=(0.0, 0.5),
+    )
+
+    def some(count: int) -> list[Architecture]:
+        rng = Random(count)
+        return [space.sample(rng) for _ in range(count)]
+
+    return some
 
 
 @pytest.fixture(scope="session")

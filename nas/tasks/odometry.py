@@ -79,6 +79,14 @@ class Odometry(Task):
                 "rotation), positive=False and output_stride=0"
             )
 
+    @property
+    def reading(self) -> str:
+        """What the six numbers are."""
+        return (
+            "pose of the camera in the axes of the frame before (right, down, forward): "
+            "translation in metres, rotation vector in degrees"
+        )
+
     def label_shape(self, resolution: Resolution) -> tuple[int, ...]:
         """Translation, rotation vector, and whether the label continues the one before."""
         return (7,)

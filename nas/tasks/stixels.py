@@ -86,6 +86,15 @@ class Stixels(Task):
                 "presence), positive=False and a stride of 4, 8, 16 or 32"
             )
 
+    @property
+    def reading(self) -> str:
+        """What the channels are, and what makes stixels of them."""
+        return (
+            "for every column of cells, logits over the rows of where the nearest obstacle meets "
+            "the ground (0) and ends (1); the mean of channel 2 over the rows is the logit that "
+            "there is one; `nas.tasks.stixels.decode_stixels` makes stixels of it"
+        )
+
     def label_shape(self, resolution: Resolution) -> tuple[int, ...]:
         """Base and top of every column of cells."""
         return (2, -(-resolution.width // self.spec.output_stride))

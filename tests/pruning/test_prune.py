@@ -81,9 +81,12 @@ def _without_the_dropped(
 
 def test_the_pruned_network_equals_the_dense_one_with_the_dropped_channels_zeroed(
     small_architectures: Callable[[int], list[Architecture]],
+    all_task_architectures: Callable[[int], list[Architecture]],
 ) -> None:
     pruned_ones = [a for a in small_architectures(40) if a.pruning]
-    for architecture in pruned_ones[:4] + pruned_ones[-7:]:
+    every_task = [a for a in all_task_architectures(4) if a.pruning]
+    assert {a.streams for a in every_task} == {1, 2}
+    for architecture in pruned_ones[:4] + pruned_ones[-7:] + every_task:
         dense = _lively(architecture.dense).eval()
         found = couplings(dense)
         importance = _random_importance(found)

@@ -22,7 +22,7 @@ from nas.tasks.kinds import make_task
 from nas.tasks.task import Task
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
-from search_spaces.default_tasks import DEFAULT_TASKS, SEGMENTATION
+from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS, SEGMENTATION
 from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
@@ -100,6 +100,21 @@ def test_random_networks_export_with_equal_outputs_and_macs(
         assert report.graph_macs == cost_of(architecture, SIZE).macs
         assert report.max_relative_difference < 1e-4
         assert set(report.differences) >= set(NAMES) - set(architecture.auxiliary)
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_networks_of_every_task_export_with_equal_outputs_and_macs(
+    all_task_architectures: Callable[[int], list[Architecture]], tmp_path: Path, number: int
+) -> None:
+    architecture = all_task_architectures(3)[number]
+    tasks = {spec.name: make_task(spec) for spec in ALL_TASKS}
+    report = export(_trained(architecture), tmp_path / "net", tasks=tasks, resolution=SIZE)
+    assert report.graph_macs == cost_of(architecture, SIZE).macs
+    assert report.max_relative_difference < 1e-4
+    assert set(report.differences) >= set(tasks)
+    text = (tmp_path / "net" / "README.md").read_text()
+    assert "decode_boxes" in text
+    assert "| `odometry` | 1 × 6 |" in text
 
 
 def test_the_folder_holds_four_files_and_the_model_is_one_of_them(exported: Path) -> None:
