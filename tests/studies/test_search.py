@@ -152,17 +152,18 @@ def test_nothing_within_the_budget_names_the_cheapest_cost(tiny: Tiny, tmp_path:
 def test_a_candidate_that_diverges_fails_alone(
     tiny: Tiny, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = Training.losses
+    losses = Training._losses_of
     doomed: list[Training] = []
 
-    def diverging(training: Training, batch: Any) -> Any:
+    def diverging(training: Training, outputs: Any, batch: Any) -> Any:
         is_candidate = len(training.data.tasks) == 3
         if is_candidate and (not doomed or training is doomed[0]):
             doomed[:] = [training]
-            return {name: loss * float("nan") for name, loss in losses(training, batch).items()}
-        return losses(training, batch)
+            right = losses(training, outputs, batch)
+            return {name: loss * float("nan") for name, loss in right.items()}
+        return losses(training, outputs, batch)
 
-    monkeypatch.setattr(Training, "losses", diverging)
+    monkeypatch.setattr(Training, "_losses_of", diverging)
     result = search(tiny(), log)
     assert [trial.status for trial in result.trials[:2]] == ["failed", "complete"]
     assert "nan" in result.trials[0].reason

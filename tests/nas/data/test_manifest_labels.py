@@ -95,7 +95,7 @@ def test_tasks_know_their_outputs(write_manifest: Write, header: Json, frames: l
         "objects": ("detection", 6, 4, ("car", "person")),
         "odometry": ("odometry", 6, 0, ()),
         "weather": ("classification", 2, 0, ("clear", "rain")),
-        "dirt": ("tiles", 2, 32, ("clean", "dirty")),
+        "dirt": ("tiles", 2, 16, ("clean", "dirty")),
         "stixels": ("stixels", 3, 4, ()),
         "calibration": ("calibration", 1, 8, ()),
     }
