@@ -30,8 +30,9 @@ NAMES = ("depth", "motion", "segmentation")
 
 def test_macs_and_params_equal_independent_counts(
     small_architectures: Callable[[int], list[Architecture]],
+    all_task_architectures: Callable[[int], list[Architecture]],
 ) -> None:
-    for architecture in small_architectures(16):
+    for architecture in small_architectures(12) + all_task_architectures(2):
         network = build_network(architecture)
         cost = cost_of(architecture, SMALL)
         assert cost.macs == count_macs(network, SMALL), architecture.id

@@ -130,10 +130,13 @@ SMALL_SPACES = {
     ),
     "pixels, cells and frames": _narrow(
         tasks=(DEPTH, DETECTION, ODOMETRY),
-        decoders=("fpn", "fcn8"),
+        decoders=("fcn8",),
         shared_stages=(),
         pruning=(0.0, 0.5),
         augmented_stages=(1,),
+    ),
+    "either decoder beside cells": _narrow(
+        tasks=(DEPTH, DETECTION), decoders=("fpn", "fcn8"), shared_stages=(), pruning=(0.0, 0.5)
     ),
     "links between cells": _narrow(
         tasks=(DEPTH, DETECTION, ODOMETRY, SOILING_TILES),
