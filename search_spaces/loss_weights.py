@@ -20,9 +20,9 @@ DEFAULT_WEIGHTINGS: tuple[Weighting, ...] = ("geometric", "sum", "uncertainty")
 class LossWeight:
     """The loss of ``task`` counts ``weight`` times; a task without one counts once.
 
-    NeurAll (arXiv 1902.03589) takes fixed weights 400 and 1000 of the segmentation loss, the
-    auxiliary depth counting once, from AuxNet (arXiv 1901.05808). They suit those two losses as
-    they were scaled there, and are nothing to begin with for others.
+    The 400 and 1000 of NeurAll's auxiliary learning (arXiv 1902.03589) are taken here as weights
+    of the segmentation loss, the auxiliary depth counting once. They suit losses as they were
+    scaled there, and are nothing to begin with for others.
     """
 
     task: str
