@@ -24,6 +24,13 @@ class Fidelity:
     val: int
     test: int
 
+    def __post_init__(self) -> None:
+        if self.batch_size < 2:
+            raise ValueError(
+                f"fidelity {self.name}: batch_size is {self.batch_size}, use 2 or more: what is "
+                "normalised over a whole frame needs another one beside it"
+            )
+
 
 FIDELITIES = MappingProxyType(
     {

@@ -20,12 +20,11 @@ def key_performance(
     the best constant prediction on the same labels: 1 without error, ½ where the network is no
     better than the constant. A metric that says nothing on the batch counts as 0.
     """
+    label = task.unordered(label)
     value = _primary(task, output.detach(), label)
     if task.primary.direction == "maximize":
         return min(max(value, 0.0), 1.0) if math.isfinite(value) else 0.0
-    trailing = [1] * (output.ndim - 2)
-    constant = statistics.constant.to(output).view(1, -1, *trailing).expand_as(output)
-    reference = max(_primary(task, constant, label), 0.0)
+    reference = max(_primary(task, task.constant_like(statistics, output), label), 0.0)
     if value == 0:
         return 1.0
     share = reference / (reference + value)

@@ -111,6 +111,7 @@ def open_workbench(problem: Problem, progress: DataProgress | None = None) -> Wo
 
     train, val = sets("train"), sets("val")
     _check_labelled(train, val, problem.tasks)
+    _check_sources(train)
     statistics = label_statistics(train, problem.tasks)
     data = TrainingData(
         train,
@@ -155,6 +156,16 @@ def _check_labelled(
                     f"task {name}: no frame of the split {split} has a label of it; "
                     "add labels or leave the task out with --tasks"
                 )
+
+
+def _check_sources(train: Sequence[CachedFrames]) -> None:
+    """Sources take turns, so each must have something to teach."""
+    for cached in train:
+        if not any(labelled.any() for labelled in cached.labelled.values()):
+            raise StudyError(
+                f"{cached.source_name}: no training frame has a label of the chosen tasks "
+                f"({', '.join(cached.labelled)}); leave this --data out or name other --tasks"
+            )
 
 
 def _check_taught(data: TrainingData, samples: int) -> None:

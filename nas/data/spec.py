@@ -50,7 +50,7 @@ DATA_KINDS: Mapping[str, DataKind] = {
         DataKind(
             name="synthetic",
             path=None,
-            summary="a procedural driving world with segmentation, depth and motion",
+            summary="a procedural driving world with labels for all tasks",
             open=_open_synthetic,
         ),
         DataKind(

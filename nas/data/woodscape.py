@@ -220,7 +220,9 @@ def _in_runs(entries: list[_Entry], folder: Path) -> dict[Split, list[_Entry]]:
     """Train, val and test of every run of the list."""
     splits: dict[Split, list[_Entry]] = {split: [] for split in SPLITS}
     for start in range(0, len(entries), _RUN):
-        run = entries[start : start + _RUN]
+        run = entries[
+            start + (_GAP if start else 0) : start + _RUN
+        ]  # the last run's test ends there
         for split, numbers in split_in_time(len(run), gap=_GAP).items():
             splits[split] += run[numbers.start : numbers.stop]
     if not splits["val"]:

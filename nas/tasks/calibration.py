@@ -134,13 +134,17 @@ class Calibration(Task):
             initial_bias=torch.zeros(1), weights=None, constant=torch.zeros(1), point=point
         )
 
+    def constant_like(self, statistics: LabelStatistics, output: Tensor) -> Tensor:
+        """A map with its peak at the best constant point."""
+        assert isinstance(statistics, CalibrationStatistics)
+        point = statistics.point.to(output)[None]
+        return peaked_map(point, output.shape[2], output.shape[3])[:, None].expand_as(output)
+
     def evaluate_constant(
         self, statistics: LabelStatistics, labels: Iterable[Array], resolution: Resolution
     ) -> Mapping[str, float]:
         """Metrics of saying one point in every frame, the best on the training labels."""
-        assert isinstance(statistics, CalibrationStatistics)
-        flat = self.constant_output(torch.zeros(1), resolution)
-        output = peaked_map(statistics.point[None], flat.shape[2], flat.shape[3])[:, None]
+        output = self.constant_like(statistics, self.constant_output(torch.zeros(1), resolution))
         evaluator = self.evaluator()
         for label in labels:
             evaluator.update(output, torch.from_numpy(np.array(label))[None])

@@ -125,9 +125,18 @@ class Odometry(Task):
         return torch.where(_labelled(label)[:, None], label * sign, label)
 
     def crop_label(self, label: Tensor, window: Window) -> Tensor:
-        """The same: a window of the frame is what another lens sees, and the camera's path does
-        not depend on its lens."""
-        return label
+        """What the same lens would have to do to see so: an enlarged picture shows things nearer.
+
+        As with depth, which is divided by the zoom too: the way forward is so many times shorter,
+        the way aside the same, and turns aside and down look as many times larger.
+        """
+        down, aside = window.vertical_zoom, window.horizontal_zoom
+        scale = torch.tensor([1, 1, 1 / down, down, aside, 1, 1], dtype=label.dtype)
+        return torch.where(_labelled(label)[:, None], label * scale.to(label.device), label)
+
+    def unordered(self, label: Tensor) -> Tensor:
+        """None continues another."""
+        return torch.cat([label[:, :6], torch.zeros_like(label[:, 6:])], dim=1)
 
     def statistics(self, labels: Iterable[Array]) -> LabelStatistics:
         """Bias: the mean motion. Weights: one over the standard deviation of each component.

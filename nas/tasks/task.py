@@ -155,6 +155,15 @@ class Task(ABC):
             evaluator.update(output, torch.from_numpy(np.array(label))[None])
         return evaluator.result()
 
+    def constant_like(self, statistics: LabelStatistics, output: Tensor) -> Tensor:
+        """The best constant prediction in the shape of an output of the network."""
+        trailing = [1] * (output.ndim - 2)
+        return statistics.constant.to(output).view(1, -1, *trailing).expand_as(output)
+
+    def unordered(self, label: Tensor) -> Tensor:
+        """Labels ``(B, …)`` of frames that do not follow each other, as a batch draws them."""
+        return label
+
     def constant_output(self, values: Tensor, resolution: Resolution) -> Tensor:
         """An output of batch 1 that says the same ``(C,)`` everywhere."""
         stride = self.spec.output_stride

@@ -15,8 +15,8 @@ _MOST = math.log(1e6)
 class Uncertainty(WeightedSum):
     """L = Σ c_i exp(−s_i) L_i + s_i / 2, Kendall, Gal, Cipolla 2018 (arXiv 1705.07115).
 
-    s_i = log σ_i² is learnt with the network. c_i is ½ for regressions (Gaussian likelihood,
-    eq. 7) and 1 for tasks with classes (softmax, eq. 10). At rest exp(−s_i) = 1 / (2 c_i L_i), so
+    s_i = log σ_i² is learnt with the network. c_i is 1 for tasks with classes (softmax, eq. 10) and
+    ½ for all others (Gaussian likelihood, eq. 7). At rest exp(−s_i) = 1 / (2 c_i L_i), so
     each loss is divided by its own size. With s_i = 0 it begins as the sum.
     """
 

@@ -37,7 +37,7 @@ _DESCRIPTION = (
 )
 _EPILOG = (
     "Budgets: tops, gops (rates, shared out over frames and cameras); gmacs, mmacs (per frame); "
-    "ms; mparams; mb. Data: synthetic, camvid:FOLDER, manifest:FILE. "
+    "ms; mparams; mb. Data: synthetic, or as `data list` tells. "
     f"Presets: {', '.join(preset_forms())}."
 )
 
@@ -82,7 +82,7 @@ def _search(commands: _Commands[_Parser]) -> None:
     options.budget(p)
     options.deployment(p)
     options.training(p)
-    options.tasks(p, "tasks to search for, by default all that the data labels")
+    options.tasks(p, "tasks to search for, by default all that the data labels, of synthetic three")
     options.pretrained(p)
     p.add_argument(
         "--trials",
@@ -142,7 +142,7 @@ def _show(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "show", "draw one network as a tree with its costs")
     p.add_argument("network", metavar=f"TRIAL|{_NETWORK}")
     options.storage(p)
-    options.tasks(p, "tasks of a preset, by default those of the synthetic data")
+    options.tasks(p, "tasks of a preset, by default segmentation, depth and motion")
     options.as_json(p)
 
 
@@ -156,7 +156,7 @@ def _sample(commands: _Commands[_Parser]) -> None:
         metavar="N",
         help="how many (default: 10)",
     )
-    options.tasks(p, "tasks, by default those of the synthetic data")
+    options.tasks(p, "tasks, by default segmentation, depth and motion")
     options.budget(p)
     options.fix(p)
     options.seed(p)
@@ -165,7 +165,7 @@ def _sample(commands: _Commands[_Parser]) -> None:
 
 def _presets(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "presets", "known networks with their costs")
-    options.tasks(p, "tasks, by default those of the synthetic data")
+    options.tasks(p, "tasks, by default segmentation, depth and motion")
     options.as_json(p)
 
 
@@ -174,7 +174,7 @@ def _cost(commands: _Commands[_Parser]) -> None:
     p.add_argument("network", metavar=_NETWORK)
     options.budget(p)
     options.resolution(p)
-    options.tasks(p, "tasks of a preset, by default those of the synthetic data")
+    options.tasks(p, "tasks of a preset, by default segmentation, depth and motion")
     options.as_json(p)
 
 
@@ -195,7 +195,7 @@ def _export(commands: _Commands[_Parser]) -> None:
     p.add_argument("--out", required=True, metavar="FOLDER", help="a folder that is empty or new")
     options.resolution(p, None)
     options.storage(p)
-    options.tasks(p, "tasks of a preset, by default those of the synthetic data")
+    options.tasks(p, "tasks of a preset, by default segmentation, depth and motion")
 
 
 def _reproduce(commands: _Commands[_Parser]) -> None:

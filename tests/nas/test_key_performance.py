@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from nas.key_performance import key_performance
+from nas.tasks.calibration import Calibration
 from nas.tasks.depth import Depth
 from nas.tasks.task import LabelStatistics, Metric
-from search_spaces.default_tasks import DEPTH
+from search_spaces.default_tasks import CALIBRATION, DEPTH
 
 STATISTICS = LabelStatistics(
     initial_bias=torch.zeros(1), weights=None, constant=torch.full((1,), 10.0)
@@ -64,3 +65,11 @@ def test_outputs_of_a_vector_are_judged_too() -> None:
         Vector(DEPTH), torch.full((3, 1), 14.0), torch.full((3, 1), 16.0), STATISTICS
     )
     assert got == pytest.approx(6 / 8)
+
+
+def test_a_vanishing_point_is_seen_beside_the_best_point_not_the_centre() -> None:
+    task = Calibration(CALIBRATION)
+    label = torch.tensor([[0.42, 0.3, 0.6, 1.2, 0.5, 0.5]] * 2)
+    statistics = task.statistics([row.numpy() for row in label])
+    flat = torch.zeros(2, 1, 8, 16)
+    assert key_performance(task, flat, label, statistics) < 0.1

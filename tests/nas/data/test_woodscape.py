@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from nas.data.source import SPLITS, DataError, Split
-from nas.data.woodscape import WOODSCAPE_CLASSES, WOODSCAPE_SOILING, WoodScapeSource
+from nas.data.woodscape import WOODSCAPE_CLASSES, WOODSCAPE_SOILING, WoodScapeSource, _in_runs
 from nas.resolution import Resolution
 from tests.nas.data.source_contract import check_every_frame
 
@@ -109,7 +109,7 @@ def test_every_run_of_images_is_in_all_splits(tmp_path: Path) -> None:
             first = f"00000_FV{Path(file).suffix}"
             (tmp_path / folder / file).symlink_to(tmp_path / folder / first)
     source = WoodScapeSource(tmp_path)
-    assert [source.length(split) for split in SPLITS] == [2 * 126 + 1, 2 * 27, 2 * 27]
+    assert [source.length(split) for split in SPLITS] == [126 + 120, 27 + 25, 27 + 25]
 
 
 def test_previous_frames_and_labels_are_read(woodscape: Path) -> None:
@@ -207,3 +207,11 @@ def test_fingerprint_follows_every_file(woodscape: Path) -> None:
 
 def test_every_label_has_the_form_of_its_task(woodscape: Path) -> None:
     check_every_frame(WoodScapeSource(woodscape))
+
+
+def test_frames_of_two_splits_are_never_neighbours() -> None:
+    numbered = _in_runs(list(range(600)), Path("somewhere"))  # type: ignore[arg-type]
+    owner = {number: split for split, numbers in numbered.items() for number in numbers}
+    for number, split in owner.items():
+        for other in range(number + 1, number + 11):
+            assert owner.get(other, split) == split, (number, other)  # type: ignore[call-overload]

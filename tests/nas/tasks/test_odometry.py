@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from nas.data.window import Window
 from nas.tasks.odometry import Odometry
 from nas.tasks.trajectory import poses
 from search_spaces.default_tasks import ODOMETRY
@@ -177,3 +178,26 @@ def test_pictures_show_where_the_camera_went_and_turned() -> None:
 def test_another_number_of_channels_is_refused() -> None:
     with pytest.raises(ArchitectureError, match=r"3 channels.* needs 6 channels"):
         Odometry(TaskSpec(name="odometry", kind="odometry", channels=3, output_stride=0))
+
+
+def test_an_enlarged_picture_shows_a_shorter_way_and_larger_turns() -> None:
+    """As the same lens sees it: what depth / zoom and a pose make of a point is where it went."""
+    window = Window(top=16, left=32, rows=32, columns=64, height=64, width=128)
+    label = torch.tensor([[0.2, 0.1, 1.0, 0.004, 0.006, 0.0, 0.0]])
+    pose = TASK.crop_label(label, window)[0, :6].double().numpy()
+    point = np.array([0.5, -0.3, 10.0])  # seen in the middle: nothing but the zoom moves it
+
+    def flow(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
+        before = place + np.cross(motion[3:], place) + motion[:3]
+        return place[:2] / place[2] - before[:2] / before[2]
+
+    nearer = point / [1, 1, 2]
+    wanted = 2 * flow(label[0, :6].double().numpy(), point)
+    np.testing.assert_allclose(flow(pose, nearer), wanted, atol=3e-4)
+    assert np.abs(wanted).max() > 0.03
+
+
+def test_poses_of_a_shuffled_batch_continue_nothing() -> None:
+    label = torch.tensor([[0.0, 0, 1, 0, 0, 0, 1]] * 4)
+    assert TASK.unordered(label)[:, 6].eq(0).all()
+    assert torch.equal(TASK.unordered(label)[:, :6], label[:, :6])
