@@ -221,8 +221,23 @@ def build_network(architecture: Architecture, *, seed: int = 0, training: bool =
 
     ``training`` keeps auxiliary tasks, which are gone at inference.
     """
-    network = Network(compile_plan(architecture, training=training))
+    network = empty_network(architecture, training=training)
     initialize(network, seed)
+    return network
+
+
+def empty_network(architecture: Architecture, *, training: bool = False) -> Network:
+    """A network whose parameters hold anything, for whoever fills all of them in.
+
+    Made on the device ``meta``: modules would draw weights that nobody uses, which takes longer
+    than a training step.
+    """
+    with torch.device("meta"):
+        network = Network(compile_plan(architecture, training=training))
+    network.to_empty(device="cpu")
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
     return network
 
 

@@ -1,0 +1,1 @@
+"""One elastic network that holds the weights of every architecture of a space."""
