@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -17,14 +16,8 @@ from studies.errors import StudyError
 from studies.objectives import objectives_named
 from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult
-from studies.store import (
-    StudyStore,
-    artifact_folder,
-    create_study,
-    existing_storage,
-    find_study,
-    load_study,
-)
+from studies.storage import artifact_folder
+from studies.store import StudyStore, create_study, find_study, load_study
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
 _TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
@@ -172,35 +165,3 @@ def test_weights_that_are_gone(store: StudyStore, url: str, tmp_path: Path) -> N
     (artifact_folder(url) / record.weights).unlink()
     with pytest.raises(StudyError, match="weights of trial 0 are not in"):
         store.weights(record)
-
-
-def test_a_locked_database(store: StudyStore, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies.store, "_LOCK_TIMEOUT_S", 0.1)
-    waiting = load_study(url)
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
-        with pytest.raises(StudyError, match="locked by another program"):
-            waiting.ask(_SPACE, "random", 0)
-    finally:
-        connection.close()
-    assert waiting.ask(_SPACE, "random", 0)[0] == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("study", "is no URL"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///missing/study.db", "create it first"),
-        ("sqlite:///.", "is a folder"),
-    ],
-)
-def test_storages_that_cannot_be(
-    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(StudyError, match=words):
-        create_study(name, "one", _OBJECTIVES, _SETTINGS)
-    with pytest.raises(StudyError, match=words):
-        existing_storage(name)
