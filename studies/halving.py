@@ -83,11 +83,7 @@ class FrontHalving:
         ``UsageError`` for a rung that is none of these or another number of values.
         """
         self._check(rung)
-        objectives = len(trial.study.directions)
-        if len(values) != objectives:
-            raise UsageError(f"{len(values)} values at rung {rung}: the study has {objectives}")
-        record = RungRecord(samples=rung, values=tuple(map(float, values)), seconds=seconds)
-        write_rung(trial, record)
+        write_rung(trial, RungRecord(samples=rung, values=tuple(values), seconds=seconds))
 
     def should_stop(self, trial: optuna.Trial, rung: int) -> bool:
         """Whether a trial that reported at this rung is not among those that go on."""
@@ -109,6 +105,13 @@ class FrontHalving:
         last = rung == self.rungs[-1]
         places = len(there) if last else places_at_rung(len(there), self.reduction)
         return Standing(reached=len(there), ahead=ahead, places=places)
+
+    def why_stopped(self, standing: Standing, rung: int) -> str:
+        """The reason of a trial that does not go on, in half a sentence."""
+        return (
+            f"after {rung} of {self.rungs[-1]} samples {standing.ahead} of the {standing.reached} "
+            f"that got there come before it, the first {standing.places} go on"
+        )
 
     def _check(self, rung: int) -> None:
         if rung not in self.rungs:

@@ -10,9 +10,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import optuna
+from studies.errors import UsageError
+
+if TYPE_CHECKING:
+    import optuna
 
 _NAME = re.compile(r"rung (\d+)")
 
@@ -34,11 +37,18 @@ def write_rung(trial: optuna.Trial, rung: RungRecord) -> None:
 
     A study with one objective gets an intermediate value too: the dashboard draws these. With
     several it does not draw them (optuna-dashboard 0.21), and ``TPESampler`` fails on a stopped
-    trial that has one (Optuna 5.0 asks for the study's only direction).
+    trial that has one (Optuna 5.0 asks for the study's only direction). Raises ``UsageError``
+    where the study has another number of objectives.
     """
+    objectives = len(trial.study.directions)
+    if len(rung.values) != objectives:
+        raise UsageError(
+            f"{len(rung.values)} values at rung {rung.samples}: the study has {objectives} "
+            "objectives, give one value for each"
+        )
     trial.set_user_attr(_name(rung.samples), [v if math.isfinite(v) else None for v in rung.values])
     trial.set_user_attr(f"{_name(rung.samples)} seconds", rung.seconds)
-    if len(trial.study.directions) == 1:
+    if objectives == 1:
         trial.report(rung.values[0], rung.samples)
 
 

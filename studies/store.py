@@ -18,6 +18,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from search_spaces.task_spec import ArchitectureError
 from studies.errors import StudyError
+from studies.halving import FrontHalving, Standing
 from studies.objectives import Objective
 from studies.record import (
     Baseline,
@@ -27,6 +28,7 @@ from studies.record import (
     outcome_attributes,
     read_record,
 )
+from studies.rungs import RungRecord, write_rung
 from studies.samplers import make_sampler
 from studies.storage import (
     artifact_folder,
@@ -160,6 +162,30 @@ class StudyStore:
             _save_note(trial, note)
             self._study.tell(record.number, list(record.values))
 
+    def report_rung(
+        self, number: int, samples: int, values: Sequence[float], seconds: float = 0.0
+    ) -> None:
+        """Write down the objectives' values of a running trial after so many samples."""
+        with storage_errors(self.url):
+            rung = RungRecord(samples=samples, values=tuple(values), seconds=seconds)
+            write_rung(self._trial(number), rung)
+
+    def standing(self, number: int, samples: int, halving: FrontHalving) -> Standing:
+        """Where a running trial stands among all that reported at the same rung."""
+        with storage_errors(self.url):
+            return halving.standing(self._trial(number), samples)
+
+    def stop(self, record: TrialRecord, constraints: Mapping[str, float]) -> None:
+        """Write down a trial that was stopped early, with its reason and what it reached.
+
+        The sampler learns it as worse than those that were trained to the end.
+        """
+        with storage_errors(self.url):
+            trial = self._trial(record.number)
+            for name, value in outcome_attributes(record).items():
+                trial.set_user_attr(name, value)
+        self._prune(record.number, "stopped", record.reason, constraints)
+
     def upload(self, number: int, file: Path) -> str:
         """Keep a file of a trial; returns its id."""
         with storage_errors(self.url):
@@ -173,13 +199,7 @@ class StudyStore:
         self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
     ) -> None:
         """Write down why a candidate is not trained; the sampler learns it as infeasible."""
-        with storage_errors(self.url):
-            trial = self._trial(number)
-            trial.set_user_attr(_STATUS, status)
-            trial.set_user_attr(_REASON, reason)
-            for name, value in constraints.items():
-                trial.set_constraint(name, value)
-            self._study.tell(number, state=TrialState.PRUNED)
+        self._prune(number, status, reason, constraints)
 
     def fail(self, number: int, status: Status, reason: str) -> None:
         """Write down that a training failed or was interrupted."""
@@ -225,6 +245,17 @@ class StudyStore:
             if parameters:
                 kept = {n: v for n, v in trial.user_attrs.items() if n.startswith("architecture")}
                 self._study.enqueue_trial(parameters, user_attrs=kept)
+
+    def _prune(
+        self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
+    ) -> None:
+        with storage_errors(self.url):
+            trial = self._trial(number)
+            trial.set_user_attr(_STATUS, status)
+            trial.set_user_attr(_REASON, reason)
+            for name, value in constraints.items():
+                trial.set_constraint(name, value)
+            self._study.tell(number, state=TrialState.PRUNED)
 
     def _trial(self, number: int) -> optuna.Trial:
         stored = self._study.get_trials(deepcopy=False)[number]
