@@ -73,15 +73,14 @@ def test_trials_that_were_stopped_early_are_there_without_stretching_the_picture
     plot_front(result, str(tmp_path / "front.html"))
     page = (tmp_path / "front.html").read_text(encoding="utf-8")
     assert "stopped early: why" in page
-    assert page.count('"legendonly"') == 1
-    for name, study in (("with.png", result), ("without.png", finished)):
-        plot_front(study, str(tmp_path / name))
+    assert page.count('"visible":"legendonly"') == 1
+    plot_front(result, str(tmp_path / "with.png"))
+    plot_front(finished, str(tmp_path / "without.png"))
     with_it, without = (
-        np.asarray(Image.open(tmp_path / name).convert("RGB"))
+        (np.asarray(Image.open(tmp_path / name).convert("RGB")) == [214, 39, 40]).all(axis=2)
         for name in ("with.png", "without.png")
     )
-    red = np.array([214, 39, 40])
-    assert ((with_it == red).all(axis=2) == (without == red).all(axis=2)).mean() > 0.999
+    assert (with_it & without).sum() > 0.8 * without.sum() > 0
 
 
 def test_no_budget_has_no_line(finished: StudyResult) -> None:
