@@ -9,7 +9,7 @@ import sys
 from optuna.artifacts import FileSystemArtifactStore
 
 from studies.errors import StudyError
-from studies.store import artifact_folder, existing_storage
+from studies.storage import artifact_folder, existing_storage
 
 _HOST = "localhost"
 

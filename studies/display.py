@@ -73,7 +73,7 @@ class PlainDisplay(Observer):
         self._pace.training_ends()
 
     def trial_ends(self, record: TrialRecord) -> None:
-        """A line for a trial that was trained or failed; refused ones are counted."""
+        """A line for a trial that was trained or failed; others are counted."""
         self._pace.trial_ends(record)
         if record.status in ("complete", "failed"):
             self.message(f"{trial_line(record)} [{self._pace.summary()}]")

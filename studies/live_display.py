@@ -89,7 +89,7 @@ class LiveDisplay(Observer):
         self._hide(self._title)
 
     def trial_ends(self, record: TrialRecord) -> None:
-        """A line for a trial that was trained or failed; refused ones are counted."""
+        """A line for a trial that was trained or failed; others are counted."""
         self._pace.trial_ends(record)
         if record.status in ("complete", "failed"):
             self.message(trial_line(record))

@@ -14,6 +14,7 @@ class Pace:
     def __init__(self) -> None:
         self.trained = 0
         self.trials = 0
+        self.stopped = 0
         self.refused = 0
         self._began = time.monotonic()
         self._steps = (0, 0)
@@ -36,7 +37,8 @@ class Pace:
         self._candidates.append(time.monotonic() - self._began)
 
     def trial_ends(self, record: TrialRecord) -> None:
-        """A trial was trained, refused, or failed."""
+        """A trial was trained, stopped early, refused, or failed."""
+        self.stopped += record.status == "stopped"
         self.refused += record.status == "refused"
 
     def training_left_s(self) -> float:
@@ -52,8 +54,10 @@ class Pace:
         return mean * (self.trials - self.trained)
 
     def summary(self) -> str:
-        """``3 of 20 done, 2 refused, 4 min 10 s left``."""
+        """``3 of 20 done, 6 stopped early, 2 refused, 4 min 10 s left``."""
         words = [f"{self.trained} of {self.trials} done"]
+        if self.stopped:
+            words.append(f"{self.stopped} stopped early")
         if self.refused:
             words.append(f"{self.refused} refused")
         left = self.left_s()

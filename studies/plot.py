@@ -14,7 +14,7 @@ from studies.result import StudyResult
 
 ENDINGS = (".html", ".png")
 _GIGA = 1e9
-_FRONT, _OTHERS = "#d62728", "#9aa0a6"
+_FRONT, _OTHERS, _STOPPED = "#d62728", "#9aa0a6", "#d5d8dc"
 _BUDGET, _BASELINES = "#1f77b4", "#2ca02c"
 
 
@@ -32,7 +32,7 @@ class Line:
 class Picture:
     """What is drawn: the front in its order along x, the dominated networks, reference lines.
 
-    Points are x, y and the trial.
+    Points are x, y and the trial; those that were stopped early stand where they were judged last.
     """
 
     title: str
@@ -40,6 +40,7 @@ class Picture:
     y_title: str
     front: tuple[tuple[float, float, TrialRecord], ...]
     others: tuple[tuple[float, float, TrialRecord], ...]
+    stopped: tuple[tuple[float, float, TrialRecord], ...]
     lines: tuple[Line, ...]
 
 
@@ -78,6 +79,7 @@ def picture_of(result: StudyResult) -> Picture:
         y_title=y.title,
         front=tuple(front),
         others=tuple(others),
+        stopped=tuple((x.value(r), y.value(r), r) for r in result.stopped if r.rungs),
         lines=tuple(_lines(result, x, y)),
     )
 
@@ -136,7 +138,8 @@ class _Axis:
         return cls(name="macs", title="GMAC per frame", direction="minimize", scale=_GIGA)
 
     def value(self, record: TrialRecord) -> float:
-        value = float(record.macs) if self.index is None else record.values[self.index]
+        values = record.rungs[-1].values if record.status == "stopped" else record.values
+        value = float(record.macs) if self.index is None else values[self.index]
         return value / self.scale
 
 
@@ -164,15 +167,20 @@ def _draw_html(picture: Picture, path: Path) -> None:
 
     figure = go.Figure()
     for name, points, colour, mode in (
+        # A click shows these: networks that were hardly trained lie far below the others.
+        ("stopped early", picture.stopped, _STOPPED, "markers"),
         ("dominated", picture.others, _OTHERS, "markers"),
         ("front", picture.front, _FRONT, "lines+markers"),
     ):
+        if not points:
+            continue
         figure.add_trace(
             go.Scatter(
                 x=[p[0] for p in points],
                 y=[p[1] for p in points],
                 name=name,
                 mode=mode,
+                visible="legendonly" if name == "stopped early" else True,
                 marker={"color": colour, "size": 9},
                 line={"color": colour, "dash": "dot"},
                 text=[_hover(p[2]) for p in points],
@@ -200,6 +208,7 @@ def _hover(record: TrialRecord) -> str:
         f"Δm {record.delta_m:+.2f} %, {written('macs', record.macs)}, "
         f"{written('params', record.params)}",
         *(f"{task} {next(iter(values.values())):.3f}" for task, values in record.metrics.items()),
+        *([f"stopped early: {record.reason}"] if record.status == "stopped" else []),
     ]
     return "<br>".join([*head, *summary(record.architecture).split("\n")])
 
@@ -226,6 +235,11 @@ def _draw_png(picture: Picture, path: Path) -> None:
             axes.axvline(line.x, color=line.colour, linestyle="--", label=line.title)
         elif line.y is not None:
             axes.axhline(line.y, color=line.colour, linestyle="-.", linewidth=1, label=line.title)
+    if picture.stopped:  # drawn within the limits of the rest: some lie far below
+        limits = axes.axis()
+        xs, ys = [p[0] for p in picture.stopped], [p[1] for p in picture.stopped]
+        axes.scatter(xs, ys, c=_STOPPED, s=16, zorder=0, label="stopped early")
+        axes.axis(limits)
     axes.set(title=_broken(picture.title), xlabel=picture.x_title, ylabel=picture.y_title)
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")

@@ -9,9 +9,20 @@ from typing import Any, Literal
 
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
+from studies.rungs import RungRecord, read_rungs
 
 #: ``refused``: over the budget, not trained. ``repeated``: known already, not trained again.
-Status = Literal["running", "waiting", "complete", "refused", "repeated", "failed", "interrupted"]
+#: ``stopped``: early, at a rung where others were better.
+Status = Literal[
+    "running",
+    "waiting",
+    "complete",
+    "stopped",
+    "refused",
+    "repeated",
+    "failed",
+    "interrupted",
+]
 
 _ARCHITECTURE, _STATUS, _REASON, _OUTCOME = "architecture", "status", "reason", "outcome"
 
@@ -21,7 +32,9 @@ class TrialRecord:
     """One trial of a study; metrics and costs only where it was trained.
 
     ``share`` is the share of the budget that it takes, None without a budget; ``reason`` says
-    why it was refused or failed; ``weights`` is the file's id in the study's artifacts.
+    why it was refused, stopped or failed; ``weights`` is the file's id in the study's artifacts.
+    ``rungs`` are what it reached on its way, by growing samples; those of a trial that was stopped
+    early end where it was stopped, and its metrics are of that moment.
     """
 
     number: int
@@ -38,6 +51,7 @@ class TrialRecord:
     seconds: float = 0.0
     reason: str = ""
     weights: str = ""
+    rungs: tuple[RungRecord, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The entry of a front in the JSON of ``search`` and ``front``."""
@@ -83,7 +97,7 @@ class Baseline:
 
 
 def outcome_attributes(record: TrialRecord) -> dict[str, object]:
-    """User attributes of a trained trial, each readable in the dashboard."""
+    """User attributes of a trained trial, each readable in the dashboard; rungs have their own."""
     flat = {
         f"{task}.{metric}": value
         for task, metrics in record.metrics.items()
@@ -131,4 +145,5 @@ def read_record(
         seconds=attributes.get("seconds", 0.0),
         reason=attributes.get(_REASON, ""),
         weights=attributes.get("weights", ""),
+        rungs=read_rungs(attributes),
     )

@@ -214,6 +214,8 @@ def _colour(change: float) -> str:
 
 def _counted(result: StudyResult) -> str:
     counts: Mapping[str, int] = result.counts()
-    words = [f"{counts['complete']} trained", f"{counts['refused']} refused over the budget"]
-    words.append(f"{counts['failed']} failed")
+    words = [f"{counts['complete']} trained"]
+    if counts["stopped_early"]:
+        words.append(f"{counts['stopped_early']} stopped early")
+    words += [f"{counts['refused']} refused over the budget", f"{counts['failed']} failed"]
     return ", ".join(words) + ("; interrupted" if result.interrupted else "")

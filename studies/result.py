@@ -41,6 +41,11 @@ class StudyResult:
         return tuple(trial for trial in self.trials if trial.status == "complete")
 
     @property
+    def stopped(self) -> tuple[TrialRecord, ...]:
+        """Candidates that were stopped early, in their order."""
+        return tuple(trial for trial in self.trials if trial.status == "stopped")
+
+    @property
     def front(self) -> tuple[TrialRecord, ...]:
         """Trained candidates that no other dominates, cheapest first."""
         complete = self.complete
@@ -61,7 +66,7 @@ class StudyResult:
         statuses = [trial.status for trial in self.trials]
         return {
             "complete": statuses.count("complete"),
-            "stopped_early": 0,
+            "stopped_early": statuses.count("stopped"),
             "refused": statuses.count("refused"),
             "failed": statuses.count("failed"),
         }

@@ -1,29 +1,24 @@
-"""A study in its storage: the only place that writes to Optuna, and knows what can go wrong."""
+"""A study in its storage: the only place that writes to Optuna."""
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import socket
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-import sqlalchemy.exc
 from optuna.artifacts import FileSystemArtifactStore, download_artifact, upload_artifact
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.engine import make_url
 
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from search_spaces.task_spec import ArchitectureError
 from studies.errors import StudyError
+from studies.halving import FrontHalving, Standing
 from studies.objectives import Objective
 from studies.record import (
     Baseline,
@@ -33,17 +28,21 @@ from studies.record import (
     outcome_attributes,
     read_record,
 )
+from studies.rungs import RungRecord, write_rung
 from studies.samplers import make_sampler
+from studies.storage import (
+    artifact_folder,
+    existing_storage,
+    open_storage,
+    sqlite_file,
+    storage_errors,
+)
 
-_LOCK_TIMEOUT_S = 30
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
 _STATUS, _REASON = "status", "reason"
 #: Where Optuna keeps the parameters of a queued trial.
 _FIXED = "fixed_params"
-
-#: What comes of overwritten bytes in a database whose pages are still whole.
-_DAMAGE = (UnicodeDecodeError, json.JSONDecodeError, LookupError)
 
 _STATES: Mapping[TrialState, Status] = {
     TrialState.RUNNING: "running",
@@ -74,7 +73,7 @@ class StudyStore:
 
     def records(self) -> list[TrialRecord]:
         """All trials, in their order."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             return [_record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
     def record(self, number: int) -> TrialRecord:
@@ -87,13 +86,13 @@ class StudyStore:
 
     def baselines(self) -> dict[str, Baseline]:
         """The single-task networks that were trained so far, by task."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             stored = self._study.user_attrs.get(_BASELINES, {})
         return {task: Baseline.from_json(values) for task, values in stored.items()}
 
     def settings(self) -> dict[str, Any]:
         """What the study was made with, as plain values."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             return dict(self._study.user_attrs.get(_SETTINGS, {}))
 
     def weights(self, record: TrialRecord) -> bytes:
@@ -123,7 +122,7 @@ class StudyStore:
         The sampler is made anew from ``seed`` each time, so that a study that was stopped and
         started again goes on as if it had not been.
         """
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             self._study.sampler = make_sampler(sampler, seed)
             trial = self._study.ask()
             trial.set_user_attr(_HOST, socket.gethostname())
@@ -135,7 +134,7 @@ class StudyStore:
 
     def enqueue(self, space: SearchSpace, architecture: Architecture) -> None:
         """Let an architecture be asked for before anything else; raises ``ArchitectureError``."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             self._study.enqueue_trial(
                 space.parameters(architecture), user_attrs=architecture_attributes(architecture)
             )
@@ -150,7 +149,7 @@ class StudyStore:
         note: str,
     ) -> None:
         """Write down a trained trial with its files; the last write makes it count."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             trial = self._trial(record.number)
             for file in files:
                 upload_artifact(
@@ -163,9 +162,33 @@ class StudyStore:
             _save_note(trial, note)
             self._study.tell(record.number, list(record.values))
 
+    def report_rung(
+        self, number: int, samples: int, values: Sequence[float], seconds: float = 0.0
+    ) -> None:
+        """Write down the objectives' values of a running trial after so many samples."""
+        with storage_errors(self.url):
+            rung = RungRecord(samples=samples, values=tuple(values), seconds=seconds)
+            write_rung(self._trial(number), rung)
+
+    def standing(self, number: int, samples: int, halving: FrontHalving) -> Standing:
+        """Where a running trial stands among all that reported at the same rung."""
+        with storage_errors(self.url):
+            return halving.standing(self._trial(number), samples)
+
+    def stop(self, record: TrialRecord, constraints: Mapping[str, float]) -> None:
+        """Write down a trial that was stopped early, with its reason and what it reached.
+
+        The sampler learns it as worse than those that were trained to the end.
+        """
+        with storage_errors(self.url):
+            trial = self._trial(record.number)
+            for name, value in outcome_attributes(record).items():
+                trial.set_user_attr(name, value)
+        self._prune(record.number, "stopped", record.reason, constraints)
+
     def upload(self, number: int, file: Path) -> str:
         """Keep a file of a trial; returns its id."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             return upload_artifact(
                 artifact_store=self.artifacts,
                 file_path=str(file),
@@ -176,17 +199,11 @@ class StudyStore:
         self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
     ) -> None:
         """Write down why a candidate is not trained; the sampler learns it as infeasible."""
-        with _storage_errors(self.url):
-            trial = self._trial(number)
-            trial.set_user_attr(_STATUS, status)
-            trial.set_user_attr(_REASON, reason)
-            for name, value in constraints.items():
-                trial.set_constraint(name, value)
-            self._study.tell(number, state=TrialState.PRUNED)
+        self._prune(number, status, reason, constraints)
 
     def fail(self, number: int, status: Status, reason: str) -> None:
         """Write down that a training failed or was interrupted."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             trial = self._trial(number)
             trial.set_user_attr(_STATUS, status)
             trial.set_user_attr(_REASON, reason)
@@ -194,25 +211,25 @@ class StudyStore:
 
     def add_baseline(self, baseline: Baseline) -> None:
         """Write down a single-task network."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             stored = dict(self._study.user_attrs.get(_BASELINES, {}))
             stored[baseline.task] = baseline.to_json()
             self._study.set_user_attr(_BASELINES, stored)
 
     def set_constants(self, constants: Metrics) -> None:
         """Write down the metrics of the best constant prediction of each task."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             self._study.set_user_attr(_CONSTANTS, constants)
 
     def constants(self) -> Metrics:
         """Metrics of the best constant prediction by task, empty before the data was read."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             return dict(self._study.user_attrs.get(_CONSTANTS, {}))
 
     def requeue_stale(self) -> list[int]:
         """Queue again what a process that is no longer there had begun; returns the numbers."""
         stale = []
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if _is_stale(trial):
                     self.retry(trial.number)
@@ -221,13 +238,24 @@ class StudyStore:
 
     def retry(self, number: int) -> None:
         """Mark a trial as interrupted and queue the same candidate again."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             trial = self._study.get_trials(deepcopy=False)[number]
             parameters = trial.params or trial.system_attrs.get(_FIXED)
             self.fail(number, "interrupted", "stopped before its end; queued again")
             if parameters:
                 kept = {n: v for n, v in trial.user_attrs.items() if n.startswith("architecture")}
                 self._study.enqueue_trial(parameters, user_attrs=kept)
+
+    def _prune(
+        self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
+    ) -> None:
+        with storage_errors(self.url):
+            trial = self._trial(number)
+            trial.set_user_attr(_STATUS, status)
+            trial.set_user_attr(_REASON, reason)
+            for name, value in constraints.items():
+                trial.set_constraint(name, value)
+            self._study.tell(number, state=TrialState.PRUNED)
 
     def _trial(self, number: int) -> optuna.Trial:
         stored = self._study.get_trials(deepcopy=False)[number]
@@ -245,7 +273,7 @@ def create_study(
     Raises ``StudyError`` where the storage cannot be used, or a study of that name has other
     settings, so that its trials would not compare.
     """
-    with _storage_errors(url):
+    with storage_errors(url):
         study = optuna.create_study(
             study_name=name,
             storage=open_storage(url),
@@ -269,7 +297,7 @@ def create_study(
 def load_study(url: str, name: str = "") -> StudyStore:
     """Open a study by name, by default the one last written; raises ``StudyError``."""
     storage = existing_storage(url)
-    with _storage_errors(url):
+    with storage_errors(url):
         names = [s.study_name for s in storage.get_all_studies() if _SETTINGS in s.user_attrs]
         if name and name not in names:
             raise StudyError(
@@ -283,104 +311,13 @@ def load_study(url: str, name: str = "") -> StudyStore:
 
 def find_study(url: str, name: str) -> StudyStore | None:
     """A study by name, None where it was not begun yet; raises ``StudyError``."""
-    with _storage_errors(url):
-        file = _sqlite_file(url)
+    with storage_errors(url):
+        file = sqlite_file(url)
         if file is not None and not file.is_file():
             return None
         storage = open_storage(url)
         names = [study.study_name for study in storage.get_all_studies()]
         return load_study(url, name) if name in names else None
-
-
-def existing_storage(url: str) -> optuna.storages.BaseStorage:
-    """Connect to a storage that must be there already; raises ``StudyError``."""
-    _check_exists(url)
-    return open_storage(url)
-
-
-def open_storage(url: str) -> optuna.storages.BaseStorage:
-    """Connect to a storage; raises ``StudyError``."""
-    optuna.logging.set_verbosity(logging.WARNING)
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    with _storage_errors(url):
-        if _sqlite_file(url) is None:
-            return _other_storage(url)
-        arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
-        return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
-
-
-def _other_storage(url: str) -> optuna.storages.BaseStorage:
-    try:
-        return optuna.storages.get_storage(url)
-    except ValueError as error:
-        raise StudyError(f"storage {url}: {' '.join(str(error).split())}") from None
-
-
-def artifact_folder(url: str) -> Path:
-    """Where the files of a storage's trials lie: beside a SQLite file, else in this folder."""
-    file = _sqlite_file(url)
-    return Path("neurall-search.artifacts") if file is None else Path(f"{file}.artifacts")
-
-
-def _sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite storage, None for another kind; raises ``StudyError``."""
-    with _storage_errors(url):
-        parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return None
-    if parsed.database in (None, "", ":memory:"):
-        raise StudyError(f"storage {url} names no file, write sqlite:///neurall-search.db")
-    file = Path(parsed.database or "")
-    folder = file.resolve().parent
-    if not folder.is_dir():
-        raise StudyError(f"storage {url}: the folder {folder} is not there, create it first")
-    if file.is_dir():
-        raise StudyError(f"storage {url}: {file} is a folder, name a file")
-    return file
-
-
-@contextmanager
-def _storage_errors(url: str) -> Iterator[None]:
-    """One clear line for what databases do."""
-    try:
-        yield
-    except sqlalchemy.exc.ArgumentError:
-        raise StudyError(
-            f"storage {url!r} is no URL, write for example sqlite:///neurall-search.db"
-        ) from None
-    except _DAMAGE as error:
-        raise StudyError(
-            f"storage {url}: it holds what nobody can read ({_explained(error)}): the file is "
-            "damaged; move it away or use another --storage"
-        ) from None
-    except (
-        sqlalchemy.exc.SQLAlchemyError,
-        optuna.exceptions.StorageInternalError,
-        OSError,
-        ImportError,
-        RuntimeError,
-    ) as error:
-        raise StudyError(f"storage {url}: {_explained(error)}") from None
-
-
-def _explained(error: BaseException) -> str:
-    cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
-    text = " ".join(str(getattr(cause, "orig", None) or cause).split())
-    if "database is locked" in text:
-        return "it is locked by another program; close that or use another --storage"
-    if "not a database" in text or "malformed" in text:
-        return f"{text}: the file is damaged or no database; move it away or use another --storage"
-    if "readonly" in text or "unable to open" in text:
-        return f"{text}: check the path and that it may be written"
-    return text[:300]
-
-
-def _check_exists(url: str) -> None:
-    file = _sqlite_file(url)
-    if file is not None and not file.is_file():
-        raise StudyError(
-            f"there is no storage {url}, run neurall-search first or name another with --storage"
-        )
 
 
 def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:

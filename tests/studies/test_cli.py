@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import nas.fidelity
-import studies.store
+import studies.storage
 from nas.budget import Budget
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
@@ -35,7 +35,7 @@ Out = pytest.CaptureFixture[str]
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Commands run in an empty folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(studies.store, "_LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(studies.storage, "_LOCK_TIMEOUT_S", 0.2)
     return tmp_path
 
 
@@ -190,7 +190,7 @@ def test_help_and_wrong_usage_answer_without_loading_torch(arguments: list[str],
 
 def test_a_reader_that_leaves_is_no_error() -> None:
     command = f"{sys.executable} -m studies.cli sample -n 300 --json | head -n 1"
-    root = Path(studies.store.__file__).parents[1]
+    root = Path(studies.storage.__file__).parents[1]
     done = subprocess.run(command, shell=True, cwd=root, capture_output=True, text=True)
     assert done.stdout.strip() == "["
     assert done.stderr == ""

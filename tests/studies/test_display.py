@@ -47,6 +47,7 @@ def _watch(observer: Observer) -> None:
     observer.front([_record(0)])
     observer.trial_ends(_record(1, "refused"))
     observer.trial_ends(_record(2, "repeated"))
+    observer.trial_ends(_record(4, "stopped"))
     observer.trial_ends(_record(3, "failed"))
 
 
@@ -62,7 +63,7 @@ def test_without_a_terminal_plain_lines() -> None:
         "single-task depth: training",
     ]
     assert lines[3].startswith("trial 0: Δm +1.5 %, 20 GMAC, depth 0.750 (12 s) [1 of 2 done")
-    assert lines[4].startswith("trial 3 failed: diverged [1 of 2 done, 1 refused")
+    assert lines[4].startswith("trial 3 failed: diverged [1 of 2 done, 1 stopped early, 1 refused")
     assert len(lines) == 5
     assert not [c for c in out.getvalue() if not c.isprintable() and c != "\n"]
 
@@ -95,7 +96,7 @@ def test_on_a_terminal_bars_and_the_front_as_it_grows() -> None:
         with console.capture() as capture:
             console.print(observer._drawing())
     assert "front of 1" in capture.get()
-    assert "1 of 2 done, 1 refused" in capture.get()
+    assert "1 of 2 done, 1 stopped early, 1 refused" in capture.get()
     assert "trial 3 failed: diverged" in out.getvalue()
     assert "budget [30 tops]" in out.getvalue()
 

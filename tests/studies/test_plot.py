@@ -14,6 +14,7 @@ from search_spaces.space import SearchSpace
 from studies.errors import StudyError, UsageError
 from studies.plot import picture_of, plot_front, summary
 from studies.result import StudyResult
+from studies.rungs import RungRecord
 
 
 def test_a_page_that_needs_nothing_else(finished: StudyResult, tmp_path: Path) -> None:
@@ -57,6 +58,29 @@ def test_one_objective_is_drawn_over_macs(finished: StudyResult) -> None:
     picture = picture_of(single)
     assert picture.x_title.startswith("GMAC")
     assert picture.front[0][0] == picture.front[0][2].macs / 1e9
+
+
+def test_trials_that_were_stopped_early_are_there_without_stretching_the_picture(
+    finished: StudyResult, tmp_path: Path
+) -> None:
+    far = RungRecord(samples=0, values=(-5000.0, 2e9))
+    stopped = replace(
+        finished.complete[0], number=9, status="stopped", values=(), rungs=(far,), reason="why"
+    )
+    result = replace(finished, trials=(*finished.trials, stopped))
+    assert picture_of(result).stopped == ((2.0, -5000.0, stopped),)
+    assert picture_of(finished).stopped == ()
+    plot_front(result, str(tmp_path / "front.html"))
+    page = (tmp_path / "front.html").read_text(encoding="utf-8")
+    assert "stopped early: why" in page
+    assert page.count('"visible":"legendonly"') == 1
+    plot_front(result, str(tmp_path / "with.png"))
+    plot_front(finished, str(tmp_path / "without.png"))
+    with_it, without = (
+        (np.asarray(Image.open(tmp_path / name).convert("RGB")) == [214, 39, 40]).all(axis=2)
+        for name in ("with.png", "without.png")
+    )
+    assert (with_it & without).sum() > 0.8 * without.sum() > 0
 
 
 def test_no_budget_has_no_line(finished: StudyResult) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from random import Random
 
 from search_spaces.default_tasks import DEFAULT_TASKS
@@ -13,6 +14,7 @@ from studies.record import (
     outcome_attributes,
     read_record,
 )
+from studies.rungs import RungRecord
 
 _ARCHITECTURE = SearchSpace.for_tasks(DEFAULT_TASKS).sample(Random(1))
 _RECORD = TrialRecord(
@@ -62,3 +64,21 @@ def test_a_baseline_comes_back() -> None:
         task="depth", architecture=shared(DEFAULT_TASKS[1:2]), metrics={"delta_1_25": 0.5}, macs=3
     )
     assert Baseline.from_json(json.loads(json.dumps(baseline.to_json()))) == baseline
+
+
+def test_rungs_come_back_in_their_order_and_are_no_other_attributes() -> None:
+    attributes = {
+        "rung 1200": [3.5, 2e9],
+        "rung 1200 seconds": 8.5,
+        "rung 300": [None, 2e9],
+        "rung of nothing": 5,
+        "wrung 7": [1.0],
+    }
+    first, second = read_record(0, "stopped", json.loads(json.dumps(attributes)), ()).rungs
+    assert (first.samples, first.seconds) == (300, 0.0)
+    assert math.isnan(first.values[0])
+    assert second == RungRecord(samples=1200, values=(3.5, 2e9), seconds=8.5)
+
+
+def test_a_trial_of_an_older_study_has_no_rungs() -> None:
+    assert read_record(7, "complete", outcome_attributes(_RECORD), ()).rungs == ()

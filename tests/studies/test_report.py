@@ -174,3 +174,10 @@ def test_many_tasks_stand_in_rows_that_fit_a_page(result: StudyResult) -> None:
     assert max(map(len, text.splitlines())) <= 100
     assert text.count("0.250↑") == 11 * 8
     assert text.count("by task") == 2
+
+
+def test_trials_that_were_stopped_early_are_counted(result: StudyResult) -> None:
+    stopped = tuple(replace(result.trials[0], number=n, status="stopped") for n in range(2, 13))
+    text = _printed(replace(result, trials=result.trials + stopped))
+    assert "2 trained, 11 stopped early, 0 refused over the budget, 0 failed" in text
+    assert "stopped early" not in _printed(result)

@@ -39,11 +39,13 @@ def test_front_and_counts(finished: StudyResult) -> None:
         _trial(5, 9.0, 1, "repeated"),
         _trial(6, 9.0, 1, "interrupted"),
         _trial(7, 9.0, 1, "waiting"),
+        _trial(8, 9.0, 1, "stopped"),
     )
     result = replace(finished, trials=trials)
     assert [trial.number for trial in result.front] == [1, 0]
     assert [trial.number for trial in result.complete] == [0, 1, 2]
-    assert result.counts() == {"complete": 3, "stopped_early": 0, "refused": 1, "failed": 1}
+    assert [trial.number for trial in result.stopped] == [8]
+    assert result.counts() == {"complete": 3, "stopped_early": 1, "refused": 1, "failed": 1}
 
 
 def test_a_study_without_trials_has_an_empty_front(finished: StudyResult) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,17 +14,13 @@ from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import shared
 from search_spaces.space import SearchSpace
 from studies.errors import StudyError
+from studies.halving import FrontHalving, Standing
 from studies.objectives import objectives_named
 from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult
-from studies.store import (
-    StudyStore,
-    artifact_folder,
-    create_study,
-    existing_storage,
-    find_study,
-    load_study,
-)
+from studies.rungs import RungRecord
+from studies.storage import artifact_folder
+from studies.store import StudyStore, create_study, find_study, load_study
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
 _TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
@@ -174,33 +170,71 @@ def test_weights_that_are_gone(store: StudyStore, url: str, tmp_path: Path) -> N
         store.weights(record)
 
 
-def test_a_locked_database(store: StudyStore, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(studies.store, "_LOCK_TIMEOUT_S", 0.1)
-    waiting = load_study(url)
-    connection = sqlite3.connect(url.removeprefix("sqlite:///"))
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
-        with pytest.raises(StudyError, match="locked by another program"):
-            waiting.ask(_SPACE, "random", 0)
-    finally:
-        connection.close()
-    assert waiting.ask(_SPACE, "random", 0)[0] == 0
+def _stop(store: StudyStore, seed: int, delta_m: float) -> TrialRecord:
+    number, architecture = store.ask(_SPACE, "random", seed)
+    store.report_rung(number, 0, (delta_m - 1, 5e9), 1.5)
+    store.report_rung(number, 300, (delta_m, 5e9), 9.0)
+    record = TrialRecord(
+        number=number,
+        status="stopped",
+        architecture=architecture,
+        metrics={"depth": {"delta_1_25": 0.25}},
+        delta_m=delta_m,
+        macs=5_000_000_000,
+        seconds=10.5,
+        reason="after 300 of 1200 samples",
+    )
+    store.stop(record, {"30 tops": -0.5})
+    return record
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("study", "is no URL"),
-        ("sqlite://", "names no file"),
-        ("sqlite:///missing/study.db", "create it first"),
-        ("sqlite:///.", "is a folder"),
-    ],
-)
-def test_storages_that_cannot_be(
-    name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_that_was_stopped_early_is_read_back_with_its_rungs(
+    store: StudyStore, url: str
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(StudyError, match=words):
-        create_study(name, "one", _OBJECTIVES, _SETTINGS)
-    with pytest.raises(StudyError, match=words):
-        existing_storage(name)
+    record = _stop(store, 0, 1.25)
+    rungs = (
+        RungRecord(samples=0, values=(0.25, 5e9), seconds=1.5),
+        RungRecord(samples=300, values=(1.25, 5e9), seconds=9.0),
+    )
+    assert load_study(url).record(0) == replace(record, rungs=rungs)
+
+
+def test_every_sampler_goes_on_after_trials_that_were_stopped(
+    store: StudyStore, tmp_path: Path
+) -> None:
+    for seed in range(12):
+        _stop(store, seed, float(seed))
+    _complete(store, tmp_path)
+    for sampler in ("tpe", "nsga2", "random"):
+        assert store.ask(_SPACE, sampler, 0)[0]
+
+
+def test_where_a_trial_stands_among_those_that_reported(store: StudyStore) -> None:
+    halving = FrontHalving(rungs=(0, 300, 1200), reduction=3)
+    for seed in range(3):
+        _stop(store, seed, 5.0 + seed)
+    number, _ = store.ask(_SPACE, "random", 9)
+    store.report_rung(number, 300, (1.0, 9e9))
+    standing = store.standing(number, 300, halving)
+    assert standing == Standing(reached=4, ahead=3, places=1)
+    assert halving.why_stopped(standing, 300) == (
+        "after 300 of 1200 samples 3 of the 4 that got there come before it, the first 1 go on"
+    )
+
+
+def test_a_trial_that_is_tried_again_begins_at_its_first_rung(store: StudyStore) -> None:
+    number, architecture = store.ask(_SPACE, "random", 3)
+    store.report_rung(number, 0, (1.0, 5e9))
+    store.retry(number)
+    again, same = store.ask(_SPACE, "random", 4)
+    assert same == architecture
+    assert store.record(again).rungs == ()
+    store.report_rung(again, 0, (1.0, 5e9))
+    halving = FrontHalving(rungs=(0, 300), reduction=3)
+    assert store.standing(again, 0, halving).reached == 1
+
+
+def test_a_vector_that_does_not_fit_the_objectives(store: StudyStore) -> None:
+    number, _ = store.ask(_SPACE, "random", 3)
+    with pytest.raises(StudyError, match="1 values at rung 0: the study has 2 objectives"):
+        store.report_rung(number, 0, (1.0,))

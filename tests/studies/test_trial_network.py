@@ -10,7 +10,8 @@ from nas.deployment import Deployment
 from nas.resolution import Resolution
 from studies.errors import StudyError
 from studies.result import StudyResult
-from studies.store import artifact_folder, load_study
+from studies.storage import artifact_folder
+from studies.store import load_study
 from studies.trial_network import budget_from, trial_network
 
 
