@@ -1,0 +1,68 @@
+"""What the front sampler asks of a space of candidates, and what it remembers of tried ones."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Mapping
+from typing import Protocol, TypeAlias
+
+from optuna.distributions import BaseDistribution
+
+#: One value of a parameter, as Optuna stores it.
+Value: TypeAlias = str | float | int | bool | None
+#: The parameters of a candidate that have an effect, by name.
+Params: TypeAlias = Mapping[str, Value]
+
+
+class CandidateSpace(Protocol):
+    """A discrete or mixed space, of which candidates use all parameters or some.
+
+    ``distributions`` holds every parameter there can be; ``sample`` and ``mutate`` return the ones
+    that a candidate uses. Candidates of equal ``key`` are the same; it has to take the parameters
+    of any trial of the study.
+    """
+
+    @property
+    def distributions(self) -> Mapping[str, BaseDistribution]:
+        """All parameters, conditional ones too."""
+        ...
+
+    def sample(self, rng: random.Random) -> dict[str, Value]:
+        """A random candidate."""
+        ...
+
+    def mutate(self, params: Params, rng: random.Random) -> dict[str, Value]:
+        """A candidate beside another one."""
+        ...
+
+    def key(self, params: Params) -> Hashable:
+        """What makes a candidate itself."""
+        ...
+
+
+class Tried:
+    """Candidates that were evaluated, are being so, or wait.
+
+    A trial stores what its objective asked for, so a candidate was tried as soon as it agrees with
+    all that some trial used: what it holds beyond that was never asked for.
+    """
+
+    def __init__(self, space: CandidateSpace) -> None:
+        self._space = space
+        self._keys: set[Hashable] = set()
+        self._values: dict[tuple[str, ...], set[tuple[Value, ...]]] = {}
+
+    def add(self, params: Params) -> None:
+        """Remember what a trial used; a trial without parameters says nothing."""
+        if not params:
+            return
+        names = tuple(sorted(params))
+        self._keys.add(self._space.key(params))
+        self._values.setdefault(names, set()).add(tuple(params[name] for name in names))
+
+    def __contains__(self, params: Params) -> bool:
+        return self._space.key(params) in self._keys or any(
+            all(name in params for name in names)
+            and tuple(params[name] for name in names) in values
+            for names, values in self._values.items()
+        )

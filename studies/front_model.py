@@ -1,0 +1,226 @@
+"""What is believed of every objective, from finished trials: known costs and quality models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from studies.candidate_pool import CandidatePool, Candidates
+from studies.candidate_space import Params
+from studies.hypervolume_improvement import expected_improvement, non_dominated_rows
+from studies.quality_model import Kernel, Observations, QualityModel, fit
+from studies.rung_alignment import aligned, stages
+from studies.trial_history import Outcome
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+#: Trials that kernels are fitted to, and that predictions rest on.
+_MOST_FITTED, _MOST_USED = 150, 300
+#: A kernel is fitted again after so many times more trials.
+_GROWTH = 1.1
+#: Values that a model needs.
+_LEAST = 3
+#: A value further behind the median than this many times what the best one is before it does not
+#: set the reference point.
+_OUTLIER = 3.0
+#: Stands for an objective: whether constraints hold.
+_FEASIBLE = -1
+
+
+class FrontModel:
+    """Predicts the objectives of candidates, and what each would add to the front.
+
+    All values are to be made small: ``signs`` (M,) turn an objective around that is to be made
+    large. The objectives ``known`` come from the pool, in its order; the rest gets models.
+    """
+
+    def __init__(self, pool: CandidatePool, known: Sequence[int], signs: Sequence[float]) -> None:
+        self._pool, self._signs = pool, np.array(signs)
+        self._known = list(known)
+        self._modelled = [m for m in range(len(signs)) if m not in self._known]
+        self._outcomes: list[Outcome] = []
+        self.features = np.zeros((0, len(pool.features.layout.ties)))
+        self._values = np.zeros((0, len(signs)))
+        self._kernels: dict[int, tuple[int, Kernel]] = {}
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Take in finished trials; one without values and constraints says nothing."""
+        told = [o for o in outcomes if o.params and (o.values or o.rungs or o.feasible is not None)]
+        if not told:
+            return
+        described = self._pool.describe([outcome.params for outcome in told])
+        values = np.full((len(told), len(self._signs)), np.nan)
+        values[:, self._known] = described.costs * self._signs[self._known]
+        for row, outcome in zip(values, told, strict=True):
+            if outcome.values is not None:
+                row[:] = outcome.values
+            elif outcome.rungs and 0 in self._modelled:
+                row[0] = outcome.rungs[max(outcome.rungs)]
+        self._outcomes += told
+        self.features = np.concatenate([self.features, described.features])
+        self._values = np.concatenate([self._values, values])
+
+    @property
+    def count(self) -> int:
+        """Trials learnt from."""
+        return len(self._outcomes)
+
+    @property
+    def ready(self) -> bool:
+        """Whether every objective that needs a model has some values to learn from."""
+        there = np.isfinite(self._values[:, self._modelled]).sum(axis=0)
+        return bool((there >= _LEAST).all())
+
+    def front(self) -> list[tuple[int, Params]]:
+        """Number and parameters of the trials on the front, by the first objective."""
+        rows = self._front_rows(len(self._outcomes))
+        return [(self._outcomes[row].number, self._outcomes[row].params) for row in rows]
+
+    def expected_growth(self, candidates: Candidates, awaited: Sequence[Params]) -> Array:
+        """Expected growth of the hypervolume for each candidate, (C,).
+
+        ``awaited`` are being evaluated: they count as finished with what the model predicts of
+        them, so that another one is looked for (Ginsbourger et al. 2010).
+        """
+        pending = self._pool.describe(awaited)
+        mean, believed = self._exact(candidates), self._exact(pending)
+        deviation = np.zeros_like(mean)
+        for m in self._modelled:
+            kernel, observations = self._kernel(m), self._observations(m, len(self._outcomes))
+            model = QualityModel(kernel, observations)
+            if awaited:
+                believed[:, m] = model.predict(pending.features)[0]
+                more = _final(pending.features, believed[:, m])
+                model = QualityModel(kernel, observations.and_also(more))
+            mean[:, m], deviation[:, m] = model.predict(candidates.features)
+        front = self._values[self._front_rows(len(self._outcomes))]
+        reference = self._reference(mean)
+        growth = expected_improvement(
+            mean, deviation, np.concatenate([front, believed]), reference
+        )
+        return growth * self._chance(candidates)
+
+    # --- parts ----------------------------------------------------------------------------------
+
+    def _exact(self, candidates: Candidates) -> Array:
+        """Values (C, M) with the known ones filled in."""
+        values = np.zeros((len(candidates.params), len(self._signs)))
+        values[:, self._known] = candidates.costs * self._signs[self._known]
+        return values
+
+    def _front_rows(self, count: int) -> Rows:
+        """Rows of the first ``count`` outcomes that are feasible and not dominated."""
+        rows = np.array([i for i in range(count) if self._outcomes[i].on_front], dtype=np.intp)
+        return rows[non_dominated_rows(self._values[rows])]
+
+    def _reference(self, mean: Array) -> Array:
+        """The worst that still counts: of known costs among all, of others as observed."""
+        reference = np.empty(len(self._signs))
+        for m in range(len(self._signs)):
+            seen = self._values[:, m][np.isfinite(self._values[:, m])]
+            worst = seen.max(initial=-np.inf)
+            if m in self._known:
+                reference[m] = max(worst, mean[:, m].max())
+            else:
+                middle = float(np.median(seen))
+                reference[m] = min(worst, middle + _OUTLIER * (middle - seen.min()))
+        return reference
+
+    def _chance(self, candidates: Candidates) -> Array | float:
+        """How likely constraints hold, from trials for which they did and did not."""
+        judged = [o.feasible for o in self._outcomes if o.feasible is not None]
+        if all(judged) or len(judged) < _LEAST:
+            return 1.0
+        observations = self._observations(_FEASIBLE, len(self._outcomes))
+        mean, deviation = QualityModel(self._kernel(_FEASIBLE), observations).predict(
+            candidates.features
+        )
+        chance: Array = torch.special.ndtr(torch.from_numpy((mean - 0.5) / deviation)).numpy()
+        return chance
+
+    def _kernel(self, objective: int) -> Kernel:
+        """The kernel fitted to the first trials; their number grows in fixed steps.
+
+        So it is the same however often the study was stopped.
+        """
+        count = _fitted_at(len(self._outcomes))
+        known = self._kernels.get(objective)
+        if known is None or known[0] != count:
+            observations = self._observations(objective, count, _MOST_FITTED)
+            if len(observations.value) < _LEAST:
+                observations = self._observations(objective, len(self._outcomes), _MOST_FITTED)
+            known = (count, fit(observations, self._pool.features.layout))
+            self._kernels[objective] = known
+        return known[1]
+
+    def _observations(self, objective: int, count: int, most: int = _MOST_USED) -> Observations:
+        """What the first ``count`` outcomes say of an objective, from the ``most`` telling ones."""
+        if objective == _FEASIBLE:
+            rows = [i for i in range(count) if self._outcomes[i].feasible is not None]
+            rows = rows[:: -(-len(rows) // most)]
+            return _final(
+                self.features[rows], np.array([float(bool(self._outcomes[i].feasible)) for i in rows])
+            )
+        rows = list(self._telling(objective, count, most))
+        if objective > 0 or not any(self._outcomes[i].rungs for i in rows):
+            return _final(self.features[rows], self._values[rows, objective])
+        return self._staged(rows, most)
+
+    def _staged(self, rows: Sequence[int], most: int) -> Observations:
+        """All qualities of trials, early ones moved to the scale of final ones."""
+        last = max((max(self._outcomes[i].rungs, default=0.0) for i in rows), default=0.0)
+        rungs = [_rungs(self._outcomes[i], last) for i in rows]
+        stage = stages(rungs)
+        told = [
+            (row, stage[rung], value)
+            for row, values in zip(rows, aligned(rungs), strict=True)
+            for rung, value in values.items()
+        ][:most]
+        return Observations(
+            features=self.features[[row for row, _, _ in told]],
+            stage=np.array([at for _, at, _ in told]),
+            value=np.array([value for _, _, value in told]),
+        )
+
+    def _telling(self, objective: int, count: int, most: int) -> Rows:
+        """Rows of the trials to learn from: all, or half near the front, then new ones, then any."""
+        rows = np.flatnonzero(np.isfinite(self._values[:count, objective]))
+        if len(rows) <= most:
+            return rows
+        front = self._values[self._front_rows(count)]
+        values = self._values[rows]
+        span = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
+        scale = np.where(span > 0, span, 1.0)
+        behind = np.full(len(rows), np.inf)
+        for point in front:
+            behind = np.minimum(behind, np.nanmax((values - point) / scale, axis=1))
+        near = rows[np.argsort(behind, kind="stable")[: most // 2]]
+        new = rows[-(most // 4) :]
+        spread = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
+        wanted = np.array(list(dict.fromkeys([*near, *new, *spread]))[:most])
+        return np.sort(wanted)
+
+
+def _fitted_at(count: int) -> int:
+    """The largest step of the schedule that is not beyond ``count``."""
+    step = _LEAST
+    while (following := max(step + 1, int(step * _GROWTH))) <= count:
+        step = following
+    return step
+
+
+def _final(features: Array, value: Array) -> Observations:
+    return Observations(features=features, stage=np.zeros(len(value)), value=value)
+
+
+def _rungs(outcome: Outcome, last: float) -> dict[float, float]:
+    """Qualities by rung, the final one at the last rung of all."""
+    if outcome.values is None:
+        return dict(outcome.rungs)
+    own = max(outcome.rungs, default=last)
+    early = {rung: value for rung, value in outcome.rungs.items() if rung < own}
+    return early | {last: outcome.values[0]}

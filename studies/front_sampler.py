@@ -1,0 +1,243 @@
+"""An Optuna sampler for fronts of quality and cost where costs are known before evaluation."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+
+from studies.candidate_pool import CandidatePool, Candidates, Known
+from studies.candidate_space import CandidateSpace, Params, Tried, Value
+from studies.errors import UsageError
+from studies.front_model import FrontModel
+from studies.quality_model import squared_distance
+from studies.seen_space import SeenSpace, draw
+from studies.trial_history import Outcome, TrialHistory
+
+Array = NDArray[np.float64]
+
+#: Candidates that are spread over the space before a model chooses.
+STARTUP = 5
+#: Steps of it modulo 1 fill the unit interval evenly.
+_GOLDEN = (math.sqrt(5) - 1) / 2
+#: Share of the candidates that count as near to a wanted cost.
+_NEAR = 0.08
+#: Conditions of a space that shows itself are learnt anew after so many times more trials.
+_GROWTH = 1.25
+#: Trials that they are learnt from.
+_MOST_SHOWN = 500
+
+
+class FrontSampler(optuna.samplers.BaseSampler):
+    """Proposes the candidate that is expected to add most to the front; never one twice.
+
+    Any number of objectives, in either direction. ``known`` gives objectives, by index, whose
+    value is exact before evaluation, as the cost of a network is: only the others get a model.
+    Candidates that are not ``feasible`` are never proposed; such that violate constraints set on
+    trials are no part of the front, and are avoided as far as a model can tell. Trials that run
+    or wait count as tried. Intermediate values of a trial are earlier values of the first
+    objective, by samples trained on, and the model learns from those of stopped trials too.
+
+    ``space`` is what candidates are drawn from. Without one it is what the study's trials asked
+    for, so that the very first trial is random and unchecked, and parameters may depend on others.
+    What is proposed follows from the seed and the study's trials, also with another sampler object
+    of the same arguments. Where nothing new is found, as in a space that was tried out, parameters
+    are drawn at random: only then a candidate comes twice.
+
+    Raises ``UsageError`` for ``known`` objectives that a study has not.
+    """
+
+    def __init__(
+        self,
+        *,
+        space: CandidateSpace | None = None,
+        known: Mapping[int, Known] | None = None,
+        feasible: Callable[[Params], bool] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._space, self._known, self._feasible = space, dict(known or {}), feasible
+        self._seed = seed
+        self._lock = threading.RLock()
+        self._search: _Search | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The arguments: all else follows from the study."""
+        names = ("_space", "_known", "_feasible", "_seed")
+        return {name: getattr(self, name) for name in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock, self._search = threading.RLock(), None
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """All parameters there can be."""
+        with self._lock:
+            return self._searched(study).distributions(study, trial.number)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """The candidate that is expected to add most; empty where there is nothing new."""
+        if not search_space or trial.system_attrs.get("fixed_params"):
+            return {}
+        with self._lock:
+            return dict(self._searched(study).propose(trial.number))
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Value:
+        """A random value, for what no candidate holds."""
+        rng = random.Random(f"{self._seed}/{trial.number}/{param_name}")
+        return draw(param_distribution, rng)
+
+    def _searched(self, study: optuna.Study) -> _Search:
+        """What is known of a study; a sampler that is used for another one begins anew."""
+        if self._search is None or not self._search.belongs_to(study):
+            for index in self._known:
+                if not 0 <= index < len(study.directions):
+                    raise UsageError(
+                        f"known objective {index}: the study has {len(study.directions)}, name "
+                        f"them from 0 to {len(study.directions) - 1}"
+                    )
+            self._search = _Search(study, self._space, self._known, self._feasible, self._seed)
+        return self._search
+
+
+class _Search:
+    """What a sampler knows of one study; all of it can be had again from its trials."""
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: CandidateSpace | None,
+        known: Mapping[int, Known],
+        feasible: Callable[[Params], bool] | None,
+        seed: int,
+    ) -> None:
+        self._study = (study._storage, study._study_id)
+        self._given, self._known, self._feasible, self._seed = space, known, feasible, seed
+        self._signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
+        self._history = TrialHistory(study.directions)
+        self._proposed: dict[int, Params] = {}
+        self._view: _View | None = None
+
+    def belongs_to(self, study: optuna.Study) -> bool:
+        """Whether this is about a study."""
+        return self._study == (study._storage, study._study_id)
+
+    def distributions(self, study: optuna.Study, asking: int) -> dict[str, BaseDistribution]:
+        """All parameters known so far, after reading what is new."""
+        self._history.read(study.get_trials(deepcopy=False), asking)
+        if self._given is not None:
+            return dict(self._given.distributions)
+        return dict(self._history.distributions)
+
+    def propose(self, asking: int) -> Params:
+        """The next candidate; empty where nothing new is found."""
+        view = self._current_view()
+        going_on = self._history.going_on
+        self._proposed = {n: p for n, p in self._proposed.items() if n in going_on}
+        awaited = [self._proposed.get(n) or params for n, params in going_on.items()]
+        proposed = view.propose(asking, [params for params in awaited if params])
+        if proposed:
+            self._proposed[asking] = proposed
+        return proposed
+
+    def _current_view(self) -> _View:
+        """The space as it shows itself by now, with all that was learnt of it."""
+        space = self._given or self._seen_space()
+        if self._view is None or self._view.space != space:
+            pool = CandidatePool(space, self._known, self._feasible, self._seed)
+            self._view = _View(space, pool, sorted(self._known), self._signs, self._seed)
+        self._view.learn(self._history.finished)
+        return self._view
+
+    def _seen_space(self) -> SeenSpace:
+        finished = self._history.finished
+        shown = 1
+        while (following := max(shown + 1, int(shown * _GROWTH))) <= len(finished):
+            shown = following
+        lately = finished[max(0, shown - _MOST_SHOWN) : shown]
+        return SeenSpace(self._history.distributions, [o.params for o in lately if o.params])
+
+
+class _View:
+    """A space, its candidates, and what finished trials say of them."""
+
+    def __init__(
+        self,
+        space: CandidateSpace,
+        pool: CandidatePool,
+        known: Sequence[int],
+        signs: Sequence[float],
+        seed: int,
+    ) -> None:
+        self.space = space
+        self._pool, self._seed = pool, seed
+        self._model = FrontModel(pool, known, signs)
+        self._tried = Tried(space)
+        self._learnt = 0
+
+    def learn(self, finished: Sequence[Outcome]) -> None:
+        """Take in the trials that have ended since."""
+        new = finished[self._learnt :]
+        self._learnt = len(finished)
+        for outcome in new:
+            self._tried.add(outcome.params)
+        self._model.learn(new)
+
+    def propose(self, asking: int, awaited: Sequence[Params]) -> Params:
+        """The best candidate that is new; empty where there is none."""
+        going_on = Tried(self.space)
+        for params in awaited:
+            going_on.add(params)
+        candidates = self._pool.candidates(self._model.front(), asking)
+        for params in self._ordered(candidates, awaited, asking):
+            if params not in self._tried and params not in going_on:
+                return params
+        for params in self._pool.spare(asking):
+            if params not in self._tried and params not in going_on:
+                return params
+        return {}
+
+    def _ordered(
+        self, candidates: Candidates, awaited: Sequence[Params], asking: int
+    ) -> Iterator[Params]:
+        """Candidates, the most promising first."""
+        if not candidates.params:
+            return
+        rng = np.random.default_rng([self._seed, asking])
+        order = rng.permutation(len(candidates.params))
+        if self._model.ready and self._model.count + len(awaited) >= STARTUP:
+            score = self._model.expected_growth(candidates, awaited)
+        else:
+            score = self._novelty(candidates, awaited, asking)
+        for place in order[np.argsort(-score[order], kind="stable")]:
+            yield candidates.params[place]
+
+    def _novelty(self, candidates: Candidates, awaited: Sequence[Params], asking: int) -> Array:
+        """Distance from all that was tried, among those near to a cost that moves evenly."""
+        tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
+        weights = np.exp(self._pool.features.layout.ties @ self._pool.features.layout.mean)
+        apart = squared_distance(candidates.features, tried, weights)
+        score: Array = apart.min(axis=1, initial=1e3)
+        if candidates.costs.shape[1]:
+            rank = candidates.costs[:, 0].argsort(kind="stable").argsort() / len(score)
+            wanted = ((asking + 0.5) * _GOLDEN) % 1
+            score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + 1e3, score)
+        return score

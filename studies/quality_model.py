@@ -1,0 +1,176 @@
+"""A Gaussian process that predicts a candidate's quality, also from cheaper, earlier values.
+
+k((x, s), (x', s')) = v · exp(-√(Σ w_p (x_p - x'_p)²)) · exp(-λ |s - s'|). The first factor is
+rough and has heavy tails: qualities of discrete architectures jump where single choices interact,
+and a smooth kernel trusts them less where it counts. The second ties the stages s of training of
+one candidate together, as in MOBSTER (Klein et al. 2020, arXiv:2003.10865), with a correlation
+that is learnt. Weights, variance, noise and λ are the most probable ones under log-normal priors,
+found by gradient steps of bounded number from the same start, so that they follow from the
+observations alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_STEPS = 30
+_FIRST_STEP, _LEAST_STEP, _LARGEST_STEP = 0.1, 1e-3, 0.7
+_JITTER = 1e-6
+#: Prior means and deviations of the logarithms of variance, noise and λ.
+_PRIOR = ((0.0, 1.0), (float(np.log(1e-3)), 1.0), (float(np.log(0.1)), 1.5))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Which weights the feature columns share: log w = ``ties`` @ logarithms, and their priors.
+
+    ``ties`` is (P, H), ``mean`` and ``deviation`` (H,): the prior of each logarithm.
+    """
+
+    ties: Array
+    mean: Array
+    deviation: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observations:
+    """Features (N, P), stage of training (N,) and value (N,); the last stage is 0."""
+
+    features: Array
+    stage: Array
+    value: Array
+
+    def and_also(self, other: Observations) -> Observations:
+        """These and others."""
+        return Observations(
+            features=np.concatenate([self.features, other.features]),
+            stage=np.concatenate([self.stage, other.stage]),
+            value=np.concatenate([self.value, other.value]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernel:
+    """Hyper-parameters: a weight for each feature, variance, noise, and decay along stages."""
+
+    weights: Array
+    variance: float
+    noise: float
+    decay: float
+
+    @classmethod
+    def from_logarithms(cls, logarithms: Array, layout: Layout) -> Self:
+        """From the vector that is fitted: tied weights first, then variance, noise and decay."""
+        variance, noise, decay = np.exp(logarithms[-3:])
+        weights = np.exp(layout.ties @ logarithms[:-3])
+        return cls(weights=weights, variance=variance, noise=noise, decay=decay)
+
+    def correlation(self, a: Observations, b: Observations) -> Array:
+        """Correlation of each of N with each of C, (N, C)."""
+        root = np.sqrt(squared_distance(a.features, b.features, self.weights))
+        apart = np.abs(a.stage[:, None] - b.stage[None, :])
+        return np.exp(-root - self.decay * apart) if apart.any() else np.exp(-root)
+
+
+def squared_distance(a: Array, b: Array, weights: Array) -> Array:
+    """Weighted squared distances of the rows of (N, P) and (C, P), (N, C)."""
+    weighted = a * weights
+    square = (weighted * a).sum(axis=1)[:, None] + (b * b) @ weights - 2 * weighted @ b.T
+    return np.maximum(square, 0.0, out=square)
+
+
+def fit(observations: Observations, layout: Layout) -> Kernel:
+    """The most probable kernel given the observations; the same for the same observations."""
+    posterior = _Posterior(observations, layout)
+    logarithms = posterior.mean.copy()
+    step, before = np.full(len(logarithms), _FIRST_STEP), np.zeros(len(logarithms))
+    best, least = logarithms, np.inf
+    for _ in range(_STEPS):  # iRprop⁻ (Igel & Hüsken 2000): the signs of the gradient alone
+        loss, gradient = posterior.loss(logarithms)
+        if loss < least:
+            best, least = logarithms, loss
+        sign = np.sign(gradient * before)
+        step = np.clip(
+            step * np.select([sign > 0, sign < 0], [1.3, 0.5], 1.0), _LEAST_STEP, _LARGEST_STEP
+        )
+        before = np.where(sign < 0, 0.0, gradient)
+        logarithms = logarithms - np.sign(before) * step
+    return Kernel.from_logarithms(best, layout)
+
+
+class _Posterior:
+    """Minus the logarithm of the posterior of a kernel's logarithms, with its gradient."""
+
+    def __init__(self, observations: Observations, layout: Layout) -> None:
+        prior = np.array(_PRIOR)
+        self.mean = np.concatenate([layout.mean, prior[:, 0]])
+        self._deviation = np.concatenate([layout.deviation, prior[:, 1]])
+        self._observations, self._layout = observations, layout
+        self._value = _standard(observations.value)[0]
+        self._square = observations.features**2
+        self._apart = np.abs(observations.stage[:, None] - observations.stage[None, :])
+
+    def loss(self, logarithms: Array) -> tuple[float, Array]:
+        """Rasmussen & Williams 2006, equations 5.8 and 5.9, plus the prior."""
+        kernel = Kernel.from_logarithms(logarithms, self._layout)
+        features, n = self._observations.features, len(self._value)
+        root = np.sqrt(squared_distance(features, features, kernel.weights))
+        np.fill_diagonal(root, 0.0)
+        covariance = kernel.variance * np.exp(-root - kernel.decay * self._apart)
+        root_of = np.linalg.cholesky(covariance + (kernel.noise + _JITTER) * np.eye(n))
+        half = np.linalg.inv(root_of)
+        inverse = half.T @ half
+        alpha = inverse @ self._value
+        off = (logarithms - self.mean) / self._deviation
+        loss = 0.5 * self._value @ alpha + np.log(np.diag(root_of)).sum() + 0.5 * off @ off
+
+        outer = 0.5 * (inverse - np.outer(alpha, alpha))
+        by_covariance = outer * covariance
+        by_square = np.where(root > _JITTER, -0.5 * by_covariance / np.maximum(root, _JITTER), 0.0)
+        by_weight = 2 * (self._square.T @ by_square.sum(axis=1)) - 2 * np.einsum(
+            "np,np->p", features, by_square @ features
+        )
+        gradient = off / self._deviation
+        gradient[:-3] += self._layout.ties.T @ (by_weight * kernel.weights)
+        gradient[-3] += by_covariance.sum()
+        gradient[-2] += np.trace(outer) * kernel.noise
+        gradient[-1] -= (by_covariance * self._apart).sum() * kernel.decay
+        return float(loss), gradient
+
+
+class QualityModel:
+    """The process given a kernel and observations; predicts at the last stage."""
+
+    def __init__(self, kernel: Kernel, observations: Observations) -> None:
+        self._kernel, self._observations = kernel, observations
+        value, self._mean, self._scale = _standard(observations.value)
+        covariance = kernel.variance * kernel.correlation(observations, observations)
+        covariance[np.diag_indices_from(covariance)] += kernel.noise + _JITTER
+        self._root = torch.linalg.cholesky(torch.from_numpy(covariance))
+        whole = torch.from_numpy(value)[:, None]
+        self._whitened = torch.linalg.solve_triangular(self._root, whole, upper=False)
+
+    def predict(self, features: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation, (C,) each, of candidates (C, P) at the last stage."""
+        count = len(features)
+        asked = Observations(features=features, stage=np.zeros(count), value=np.zeros(count))
+        across = self._kernel.variance * self._kernel.correlation(self._observations, asked)
+        solved = torch.linalg.solve_triangular(self._root, torch.from_numpy(across), upper=False)
+        mean = (solved.T @ self._whitened)[:, 0].numpy()
+        variance = self._kernel.variance - (solved * solved).sum(dim=0).numpy()
+        deviation = np.sqrt(np.maximum(variance, _JITTER))
+        return self._mean + self._scale * mean, self._scale * deviation
+
+
+def _standard(value: Array) -> tuple[Array, float, float]:
+    """Values of mean 0 and deviation 1, with what the mean and the deviation were."""
+    mean, deviation = float(value.mean()), float(value.std())
+    scale = deviation if deviation > 0 else 1.0
+    return (value - mean) / scale, mean, scale
