@@ -57,7 +57,8 @@ class Training:
     """The state of one training: network, optimizer, and how many steps are done.
 
     ``statistics`` are of the labels of every task; the output layers begin at the bias that
-    predicts the labels' distribution. ``history`` holds each step's losses by task.
+    predicts the labels' distribution, unless the network's weights were ``learnt`` before.
+    ``history`` holds each step's losses by task.
 
     Batches may label some of the tasks: what only the others need is not run and stays as it is,
     and a task's own parameters are updated once a batch of its samples was seen (``OwnGradients``).
@@ -72,6 +73,7 @@ class Training:
         recipe: Recipe | None = None,
         device: torch.device | None = None,
         precision: Precision | None = None,
+        learnt: bool = False,
     ) -> None:
         self.data = data
         self.statistics = statistics
@@ -81,7 +83,8 @@ class Training:
         self.step = 0
         self.history: list[dict[str, float]] = []
         self.weighting = make_weighting(network.plan.architecture)
-        begin_at_prior(network, statistics)
+        if not learnt:
+            begin_at_prior(network, statistics)
         self.replace_network(network)
 
     def replace_network(self, network: Network) -> None:

@@ -73,7 +73,7 @@ class Dice:
 class Replay:
     """Chooses what is wanted, and notes what was really chosen from."""
 
-    wanted: Mapping[str, Choice]
+    wanted: Mapping[str, object]
     chosen: dict[str, Choice] = field(default_factory=dict)
 
     def __call__(self, name: str, choices: Sequence[_T]) -> _T:

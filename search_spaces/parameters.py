@@ -58,6 +58,38 @@ def build(space: SearchSpace, choose: Chooser) -> Architecture:
     )
 
 
+def choices(space: SearchSpace) -> dict[str, tuple[Choice, ...]]:
+    """Every parameter that any architecture of the space may ask for, with all its choices.
+
+    Without those that have a single choice.
+    """
+    names = space.task_names
+    found: dict[str, tuple[Choice, ...]] = {
+        "encoder.depth": space.encoders,
+        "encoder.width": space.widths,
+        "decoder.kind": space.decoders if space.predicts_pixels else (),
+        "decoder.width": space.decoder_widths,
+        "streams": space.streams,
+        "fusion": space.fusions if 2 in space.streams and space.fuses_frames else (),
+        "weighting": space.weightings if len(names) > 1 else (),
+    }
+    if space.shared_stages:
+        found["sharing.stages"] = space.shared_stages
+    for index, task in enumerate(names):
+        if index and not space.shared_stages:
+            found[f"sharing.{task}.depth"] = _DEPTHS
+            found[f"sharing.{task}.parent"] = names[:index]
+        found[f"link.{task}.source"] = space.link_sources(task)
+        if space.link_sources(task) != (NONE,):
+            found[f"link.{task}.level"] = space.link_levels
+            found[f"link.{task}.operation"] = tuple(o for o in OPERATIONS if o in space.links)
+        if len(names) > 1:
+            found[f"augment.{task}.channels"] = space.augmentations
+            found[f"augment.{task}.stages"] = space.augmented_stages
+        found |= {f"prune.{task}.{part}": space.pruning for part in PARTS}
+    return {name: values for name, values in found.items() if len(values) > 1}
+
+
 def wanted(space: SearchSpace, architecture: Architecture) -> dict[str, Choice]:
     """The parameters that come nearest to an architecture of the space's tasks.
 

@@ -114,6 +114,18 @@ class SearchSpace:
         """The architecture that a suggester chooses, parameter by parameter."""
         return parameters.build(self, Ask(suggester=suggester))
 
+    def choices(self) -> dict[str, tuple[Choice, ...]]:
+        """All parameters that ``suggest`` may ask for, with their choices; some depend on others."""
+        return parameters.choices(self)
+
+    def architecture(self, chosen: Mapping[str, object]) -> Architecture:
+        """The architecture that parameters stand for; the inverse of ``parameters``.
+
+        A parameter that has an effect and is not named has its first choice. Raises
+        ``ArchitectureError`` naming the parameter that is outside.
+        """
+        return parameters.build(self, Replay(wanted=dict(chosen)))
+
     def sample(self, rng: Random) -> Architecture:
         """A random architecture; how devices are kept from piling up is told in ``Dice``."""
         return parameters.build(self, Dice(rng=rng))

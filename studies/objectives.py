@@ -25,12 +25,16 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective:
-    """A number of an outcome, its unit, and which way is better."""
+    """A number of an outcome, its unit, and which way is better.
+
+    ``counted`` ones follow from the architecture alone, exactly and before any training.
+    """
 
     name: str
     direction: Direction
     unit: str
     value: Callable[[Outcome], float]
+    counted: bool = False
 
 
 def _latency(outcome: Outcome) -> float:
@@ -40,13 +44,26 @@ def _latency(outcome: Outcome) -> float:
 
 _GENERAL = (
     Objective(name="delta_m", direction="maximize", unit="%", value=lambda o: o.delta_m),
-    Objective(name="macs", direction="minimize", unit="MAC", value=lambda o: float(o.cost.macs)),
-    Objective(name="params", direction="minimize", unit="1", value=lambda o: float(o.cost.params)),
+    Objective(
+        name="macs",
+        direction="minimize",
+        unit="MAC",
+        value=lambda o: float(o.cost.macs),
+        counted=True,
+    ),
+    Objective(
+        name="params",
+        direction="minimize",
+        unit="1",
+        value=lambda o: float(o.cost.params),
+        counted=True,
+    ),
     Objective(
         name="activation_bytes",
         direction="minimize",
         unit="byte",
         value=lambda o: float(o.cost.activation_bytes),
+        counted=True,
     ),
     Objective(name="latency_ms", direction="minimize", unit="ms", value=_latency),
 )

@@ -8,13 +8,16 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import optuna
+
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
 from search_spaces.space import MutationError
 from studies.admission import Admission, admit, check_feasible, network_key
+from studies.architecture_space import ArchitectureSpace
 from studies.problem import Problem
 from studies.record import TrialRecord
-from studies.samplers import STARTUP
+from studies.samplers import STARTUP, make_sampler
 from studies.store import StudyStore
 
 #: Proposals in a row that are refused or known before candidates are drawn from the space.
@@ -61,6 +64,8 @@ class Proposals:
             objective.name == "latency_ms" for objective in problem.objectives
         )
         self._cheapest: Architecture | None = None
+        self._candidates = ArchitectureSpace(problem.space, problem.config.budget)
+        self._front_sampler: optuna.samplers.BaseSampler | None = None
 
     @property
     def cheapest(self) -> Architecture:
@@ -104,7 +109,7 @@ class Proposals:
                 if drawn is None:
                     return
                 store.enqueue(self.problem.space, drawn)
-            number, architecture = store.ask(self.problem.space, self._config.sampler, seed)
+            number, architecture = store.ask(self.problem.space, self._sampler(seed))
             yield Proposal(
                 number=number,
                 architecture=architecture,
@@ -112,8 +117,24 @@ class Proposals:
                 known=self.seen.get(network_key(architecture)),
             )
 
+    def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
+        """The front sampler stays, as what it learnt follows from the trials; others begin anew.
+
+        So a study that was stopped and started again goes on as if it had not been.
+        """
+        name = self._config.sampler
+        if name != "front":
+            return make_sampler(name, seed, self._candidates, self.problem.objectives)
+        if self._front_sampler is None:
+            self._front_sampler = make_sampler(
+                name, self._config.seed, self._candidates, self.problem.objectives
+            )
+        return self._front_sampler
+
     def _draws(self, trained: int, attempt: int) -> bool:
         """Whether to draw from the space: at first, and where the sampler finds nothing new."""
+        if self._config.sampler == "front":
+            return attempt >= _PATIENCE
         return self._config.sampler == "random" or trained < STARTUP or attempt >= _PATIENCE
 
     def _drawn(self, rng: random.Random, trained: int) -> Architecture | None:

@@ -29,7 +29,6 @@ from studies.record import (
     read_record,
 )
 from studies.rungs import RungRecord, write_rung
-from studies.samplers import make_sampler
 from studies.storage import (
     artifact_folder,
     existing_storage,
@@ -116,14 +115,12 @@ class StudyStore:
 
     # --- asking -------------------------------------------------------------------------------
 
-    def ask(self, space: SearchSpace, sampler: str, seed: int) -> tuple[int, Architecture]:
-        """The next candidate: one that waits, or one that the sampler proposes.
-
-        The sampler is made anew from ``seed`` each time, so that a study that was stopped and
-        started again goes on as if it had not been.
-        """
+    def ask(
+        self, space: SearchSpace, sampler: optuna.samplers.BaseSampler
+    ) -> tuple[int, Architecture]:
+        """The next candidate: one that waits, or one that the sampler proposes."""
         with storage_errors(self.url):
-            self._study.sampler = make_sampler(sampler, seed)
+            self._study.sampler = sampler
             trial = self._study.ask()
             trial.set_user_attr(_HOST, socket.gethostname())
             trial.set_user_attr(_PID, os.getpid())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from nas.network import Network
-from nas.plan import Layer, Node, Plan
+from nas.plan import Layer, Node, Plan, Read
 from search_spaces.architecture import Architecture
 from search_spaces.resnet_spec import ResNet
 from search_spaces.sharing import Group
@@ -27,6 +27,11 @@ class Part:
     key: str
     start: int
     width: int
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it reads augmented feature maps."""
+        return self.key.endswith("private")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +80,18 @@ def _address(
 
 def _labels(plan: Plan, node: Node, layer: Layer) -> Sequence[str]:
     """What each map in a layer's input is: the same name in every network that reads such a map."""
+    if node.kind in ("stem", "stage", "augmentation"):
+        return ("shared", "private")[: len(layer.inputs)]
     reads = [r for r in node.reads if not _is_decoded(plan, r.node)]
     if node.kind != "level" or len(layer.inputs) != len(reads) or _reads_own(layer):
         return [str(index) for index in range(len(layer.inputs))]
-    return [f"{r.frame} {'private' if _is_private(r.node) else 'shared'}" for r in reads]
+    return [_origin(read) for read in reads]
+
+
+def _origin(read: Read) -> str:
+    """What a decoder reads of the encoder: which frame, and whose channels."""
+    frames = "both" if read.node.startswith("fusion.") else read.frame
+    return f"{frames} {'private' if _is_private(read.node) else 'shared'}"
 
 
 def _reads_own(layer: Layer) -> bool:

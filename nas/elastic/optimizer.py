@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-from nas.elastic.weights import ElasticWeights, Slice
+from nas.elastic.weights import ElasticWeights, Slice, enlarged
 from nas.network import Network
 
 _BETAS = (0.9, 0.999)
@@ -59,11 +59,13 @@ class ElasticAdamW:
         )
 
     def _remember(self, key: str) -> None:
-        if key not in self._means:
-            tensor = self._weights.tensors[key]
-            self._means[key] = torch.zeros_like(tensor)
-            self._squares[key] = torch.zeros_like(tensor)
-            self._steps[key] = torch.zeros(())
+        tensor = self._weights.tensors[key]
+        for moments in (self._means, self._squares):
+            known = moments.get(key)
+            if known is None or known.shape != tensor.shape:
+                fresh = torch.zeros_like(tensor)
+                moments[key] = fresh if known is None else enlarged(known, fresh)
+        self._steps.setdefault(key, torch.zeros(()))
 
 
 def _like(whole: Tensor, piece: Tensor) -> Tensor:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas.elastic.address import Address, Part, addresses
+from nas.link import Link
 from nas.network import Network, build_network, empty_network
 from nas.tasks.task import LabelStatistics
 from nas.training import begin_at_prior
 from search_spaces.architecture import Architecture
-from search_spaces.feature_maps import Augmentation
-from search_spaces.space import SearchSpace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,17 +30,14 @@ class Slice:
 
 
 class ElasticWeights:
-    """Every kernel of a space at its largest, made when a network needs it for the first time.
+    """Every kernel as large as any network needed it so far, made when one first needs it.
 
     ``seed`` is that of the first weights; output layers begin at the bias that predicts the
     distribution of the labels, of which ``statistics`` tell. What a branch of some tasks needs
     begins with the weights of the trunk of all tasks, as far as these are there.
     """
 
-    def __init__(
-        self, space: SearchSpace, statistics: Mapping[str, LabelStatistics], *, seed: int
-    ) -> None:
-        self.space = space
+    def __init__(self, statistics: Mapping[str, LabelStatistics], *, seed: int) -> None:
         self.statistics = statistics
         self.seed = seed
         self.tensors: dict[str, Tensor] = {}
@@ -57,8 +53,8 @@ class ElasticWeights:
     def slices(self, network: Network) -> Iterator[Slice]:
         """Every piece of a network beside the shared weights that it stands for."""
         found = list(addresses(network))
-        if any(part.key not in self.tensors for address in found for part in address.parts):
-            self._make(network.plan.architecture)
+        if not all(self._holds(address, part) for address in found for part in address.parts):
+            self._grow(network.plan.architecture)
         for address in found:
             gradient = address.parameter.grad
             for part in address.parts:
@@ -69,33 +65,54 @@ class ElasticWeights:
                     gradient=None if gradient is None else _of_part(gradient, address, part),
                 )
 
-    def _make(self, architecture: Architecture) -> None:
-        """Make what is missing for an architecture, as large as any of its form may need it."""
-        largest = build_network(widest(self.space, architecture), seed=self.seed, training=True)
-        begin_at_prior(largest, self.statistics)
-        for address in addresses(largest):
+    def _holds(self, address: Address, part: Part) -> bool:
+        """Whether there is as much of a weight as a network needs."""
+        tensor = self.tensors.get(part.key)
+        if tensor is None:
+            return False
+        wanted = _of_part(address.parameter, address, part).shape
+        return all(size <= there for size, there in zip(wanted, tensor.shape, strict=True))
+
+    def _grow(self, architecture: Architecture) -> None:
+        """Make what is missing for an architecture; what is there stays as it is."""
+        dense = build_network(architecture.dense, seed=self.seed, training=True)
+        begin_at_prior(dense, self.statistics)
+        begin_neutral(dense)
+        for address in addresses(dense):
             for part in address.parts:
-                if part.key not in self.tensors:
-                    value = _of_part(address.parameter.detach(), address, part)
-                    trunk = self.tensors.get(_trunk_key(part.key))
-                    same = trunk is not None and trunk.shape == value.shape
-                    self.tensors[part.key] = (trunk if same and trunk is not None else value).clone()
+                value = _of_part(address.parameter.detach(), address, part)
+                known = self.tensors.get(part.key, self.tensors.get(_trunk_key(part.key)))
+                self.tensors[part.key] = value.clone() if known is None else enlarged(known, value)
 
 
-def widest(space: SearchSpace, architecture: Architecture) -> Architecture:
-    """The architecture of the same form with all widths at their largest, and nothing pruned."""
-    encoder, decoder = architecture.encoder, architecture.decoder
-    most = max(space.augmentations)
-    return replace(
-        architecture,
-        encoder=replace(encoder, width=max(*space.widths, encoder.width)),
-        decoder=replace(decoder, width=max(*space.decoder_widths, decoder.width)),
-        augmentations=tuple(
-            Augmentation(task=a.task, stage=a.stage, channels=max(most, a.channels))
-            for a in architecture.augmentations
-        ),
-        pruning=(),
-    )
+@torch.no_grad()
+def begin_neutral(network: Network) -> None:
+    """Let links and augmented feature maps change nothing before they have learnt something.
+
+    Most networks are without a given one, so its target learns to do without; random ones would
+    only disturb it. A link's projection begins at 0, and where it concatenates, the mix passes the
+    target on. Kernels begin with 0 on augmented feature maps.
+    """
+    for node in network.plan.nodes:
+        if node.kind == "link":
+            link = network.get_submodule(node.name)
+            assert isinstance(link, Link)
+            link.projection.weight.zero_()
+            if link.mix is not None:
+                nn.init.dirac_(link.mix.weight)
+    for address in addresses(network):
+        for part in address.parts:
+            if part.is_private:
+                _of_part(address.parameter, address, part).zero_()
+
+
+def enlarged(small: Tensor, large: Tensor) -> Tensor:
+    """``small`` where it reaches, and beyond it what ``large`` has there."""
+    shape = [max(sizes) for sizes in zip(small.shape, large.shape, strict=True)]
+    whole = large.new_zeros(shape)
+    whole[tuple(slice(0, size) for size in large.shape)] = large
+    whole[tuple(slice(0, size) for size in small.shape)] = small
+    return whole
 
 
 def _trunk_key(key: str) -> str:
