@@ -58,9 +58,10 @@ class Spread:
         return {"mean": self.mean, "std": self.std, "values": list(self.values)}
 
     def __str__(self) -> str:
-        return format(self, ".3f")
+        return format(self)
 
     def __format__(self, spec: str) -> str:
-        """Mean and spread as ``spec`` writes a number, the spread without a sign."""
+        """Mean and spread as ``spec`` writes a number, ``.3f`` by default; the spread unsigned."""
+        spec = spec or ".3f"
         spread = "" if self.std is None else f" ±{format(self.std, spec.lstrip('+'))}"
         return format(self.mean, spec) + spread
