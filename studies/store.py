@@ -228,7 +228,7 @@ class StudyStore:
             trial = self._trial(number)
             start = line.partition(":")[0]
             kept = [old for old in get_note(trial).split("\n") if not old.startswith(start)]
-            _save_note(trial, "\n".join([*kept, line]))
+            _save_note(trial, "\n".join(kept).rstrip() + f"\n\n{line}")
 
     def requeue_stale(self) -> list[int]:
         """Queue again what a process that is no longer there had begun; returns the numbers."""
