@@ -105,9 +105,10 @@ def finalize(
 ) -> Finalized:
     """Train what was not trained yet, and return the study with its finalists.
 
-    ``config`` is the search's, of which data, tasks, fidelity, seed, device and weights to begin
-    with are used. Every training is kept as it ends, so that a call that was interrupted goes on.
-    Raises ``DataError``, ``UsageError`` and ``StudyError`` for what the user can mend.
+    ``config`` is the search's, of which data, fidelity, seed, device and weights to begin with are
+    used; tasks are the study's. Every training is kept as it ends, so that a call that was
+    interrupted goes on. Raises ``DataError``, ``UsageError`` and ``StudyError`` for what the user
+    can mend.
     """
     return Finalization(store, config, options or FinalizeConfig(), observer or Observer()).run()
 
@@ -125,8 +126,8 @@ class Finalization:
         self.store = store
         self.options = options
         self.observer = observer
-        self.problem = problem_of(config)
         self.before = read_result(store)
+        self.problem = problem_of(replace(config, tasks=tuple(self.before.primary)))
         self.trials = tuple(self._chosen())
         for record in self.trials:
             assert record.architecture is not None
