@@ -56,6 +56,9 @@ def print_finalists(result: StudyResult, console: Console) -> None:
     """What networks of the study reached on the test split, where they were trained for it."""
     if result.finalists is None:
         return
+    if not result.finalists.trials:
+        console.print(Text("finalists: no network of the study is trained to its end yet"))
+        return
     for table in finalist_tables(result.finalists):
         console.print(table)
     for line in finalist_lines(result.finalists):
@@ -180,11 +183,13 @@ def next_commands(result: StudyResult, *, named: bool = False) -> list[str]:
     best = best_of(result).number
     storage = "" if result.storage == DEFAULT_STORAGE else f" --storage {quote(result.storage)}"
     where = storage + (f" --study {quote(result.study)}" if named else "")
+    finalize = [] if result.finalists else [f"{PROGRAM} finalize{where}"]
     return [
         f"{PROGRAM} show {best}{where}",
         f"{PROGRAM} export {best} --out trial-{best}{where}",
         f"{PROGRAM} front --plot front.html --plot front.png{where}",
         f"{PROGRAM} dashboard{storage}",
+        *finalize,
     ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +16,10 @@ FAILED, INTERRUPTED = 1, 130
 
 def run(args: argparse.Namespace) -> int:
     """Train the finalists and print them; fails where one could not be trained."""
+    from studies.plot import check_plot_file
+
+    for path in args.plot:
+        check_plot_file(path)
     from nas import fidelity
     from studies.display import display
     from studies.finalize import Finalization, FinalizeConfig
@@ -36,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(outcome.to_json(), indent=2))
     else:
         _print(outcome)
+    _plot(outcome, args.plot)
     if outcome.interrupted:
         return INTERRUPTED
     return FAILED if outcome.failures else 0
@@ -50,3 +57,14 @@ def _print(outcome: Finalized) -> None:
         console.print(f"failed: {failure}", markup=False)
     if outcome.interrupted:
         console.print("interrupted: the same command goes on, the study keeps what was trained")
+
+
+def _plot(outcome: Finalized, paths: Sequence[str]) -> None:
+    finalists = outcome.result.finalists
+    if not paths or finalists is None:
+        return
+    from studies.finalists_plot import plot_finalists
+
+    for path in paths:
+        plot_finalists(outcome.result.study, finalists, path)
+        print(f"wrote {path}", file=sys.stderr)

@@ -149,6 +149,17 @@ def storage(p: ArgumentParser, default: str = "the one last written") -> None:
     p.add_argument("--study", default="", metavar="NAME", help=f"by default {default}")
 
 
+def plot(p: ArgumentParser) -> None:
+    """Pictures."""
+    p.add_argument(
+        "--plot",
+        action="append",
+        default=[],
+        metavar="FILE.html|FILE.png",
+        help="draw it; may be repeated",
+    )
+
+
 def as_json(p: ArgumentParser) -> None:
     """Output as JSON."""
     p.add_argument("--json", action="store_true", help="print one JSON document and nothing else")

@@ -130,13 +130,7 @@ def _search(commands: _Commands[_Parser]) -> None:
 def _front(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "front", "show the front of a study")
     options.storage(p)
-    p.add_argument(
-        "--plot",
-        action="append",
-        default=[],
-        metavar="FILE.html|FILE.png",
-        help="draw it; may be repeated",
-    )
+    options.plot(p)
     options.as_json(p)
 
 
@@ -217,6 +211,7 @@ def _finalize(commands: _Commands[_Parser]) -> None:
     options.pretrained(p, "where the weights are that the study began with, if not where they were")
     options.fidelity(p, "that of the study")
     options.device(p, "that of the study")
+    options.plot(p)
     options.as_json(p)
 
 

@@ -313,6 +313,7 @@ _WRONG_USAGE = {
     "unknown device": "--device tpu",
     "unknown fidelity": "--fidelity fast",
     "plot of another kind": "front --plot front.pdf",
+    "plot of finalists of another kind": "finalize --plot finalists.pdf",
     "preview of another kind": "data preview synthetic --out p.jpg",
     "export to nowhere": "export shared",
     "sample of none": "sample -n 0",
@@ -577,7 +578,7 @@ def test_data_without_previous_frames_says_so(drive: Path, capsys: Out) -> None:
 
 
 def test_finalize_prints_one_document_and_front_shows_it(
-    store: StudyStore, bench: Bench, capsys: Out
+    store: StudyStore, bench: Bench, here: Path, capsys: Out
 ) -> None:
     where = f"--storage {store.url}"
     command = f"finalize --data synthetic --seeds 2 {where}"
@@ -590,9 +591,10 @@ def test_finalize_prints_one_document_and_front_shows_it(
         trial["trial"] for trial in front["front"]
     ]
     assert (document["failures"], document["interrupted"]) == ([], False)
-    assert main(command.split()) == 0
+    assert main(f"{command} --plot {here}/finalists.png".split()) == 0
     out, err = capsys.readouterr()
     assert "all of them are done already" in err
+    assert (here / "finalists.png").read_bytes().startswith(b"\x89PNG")
     assert out.startswith("finalists on the test split")
     assert max(map(len, out.splitlines())) <= 100
     assert main(f"front {where}".split()) == 0
@@ -620,6 +622,7 @@ def test_a_finalist_that_cannot_be_trained_fails_the_command(
     command = f"finalize --data synthetic --seeds 1 --trial {network.number} --storage {store.url}"
     assert main(command.split()) == 1
     out = capsys.readouterr().out
+    assert "no network of the study is trained to its end yet" in out
     assert f"failed: trial {network.number}, seed 1003: diverged: the loss is inf" in out
 
 
