@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -94,6 +95,12 @@ def parse_pretrained(text: str) -> tuple[str, Path]:
     if name not in ENCODERS:
         raise PretrainedError(f"pretrained {text!r}: {unknown('encoder', name, ENCODERS)}")
     return name, Path(file).expanduser()
+
+
+def resolved_pretrained(text: str) -> str:
+    """The same weights from any working directory: the path of ``ENCODER=FILE`` made absolute."""
+    name, equals, file = (part.strip() for part in text.partition("="))
+    return f"{name}={os.path.abspath(Path(file).expanduser())}" if equals else text
 
 
 def _read(name: str, path: Path) -> PretrainedEncoder:

@@ -30,7 +30,9 @@ class SearchConfig:
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
     candidate that would not end in time. ``pretrained`` are weights with which candidates and
     baselines of the same encoder begin. ``study`` empty means a name made of all that makes
-    trials comparable.
+    trials comparable. ``data_specs`` and ``pretrained_specs`` say how a command line named
+    ``sources`` and ``pretrained``, so that the study can open them again; empty for those that a
+    script made.
     """
 
     sources: tuple[DataSource, ...]
@@ -49,6 +51,8 @@ class SearchConfig:
     device: str = "auto"
     storage: str = DEFAULT_STORAGE
     study: str = ""
+    data_specs: tuple[str, ...] = ()
+    pretrained_specs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= self.trials <= _MOST_TRIALS:

@@ -15,7 +15,7 @@ import torch
 from nas.compile import compile_plan
 from nas.cost import cost_of, node_macs
 from nas.data.cache import is_prepared
-from nas.data.source import Split
+from nas.data.source import SPLITS, Split
 from nas.fidelity import Fidelity
 from nas.network import build_network
 from nas.plan import ENCODER_KINDS, Node, Plan
@@ -70,8 +70,14 @@ def estimate(problem: Problem, *, trained: int = 0, baselines: int = 0) -> Estim
         candidates=candidates,
         candidate_s=mean + _OVERHEAD_S,
         baselines_s=sum(pace(a) for a in single) if busy else 0.0,
-        data_s=_data_seconds(problem) if busy else 0.0,
+        data_s=_data_seconds(problem, _SPLITS) if busy else 0.0,
     )
+
+
+def estimate_trainings(problem: Problem, networks: Sequence[Architecture]) -> float:
+    """Seconds that training and judging these networks takes, and decoding every split first."""
+    pace = _pace(problem)
+    return sum(pace(a) for a in networks) + _data_seconds(problem, SPLITS)
 
 
 def training_macs(architecture: Architecture, fidelity: Fidelity) -> int:
@@ -185,14 +191,15 @@ def _step_seconds(architecture: Architecture, fidelity: Fidelity, device: torch.
     return min(times)
 
 
-def _data_seconds(problem: Problem) -> float:
+def _data_seconds(problem: Problem, splits: Sequence[Split]) -> float:
     """Seconds to decode what is not in the cache yet, from one frame of each source."""
     resolution, seconds = problem.config.fidelity.resolution, 0.0
     for source in problem.sources:
         missing = [
             source.length(split)
-            for split in _SPLITS
-            if not is_prepared(source, split, resolution, tasks=problem.tasks)
+            for split in splits
+            if source.length(split)
+            and not is_prepared(source, split, resolution, tasks=problem.tasks)
         ]
         if missing:
             start = time.perf_counter()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from nas.evaluation import Metrics
 from nas.tasks.task import Task
 from studies.delta_m import relative_change
+from studies.finalists import Finalists
 from studies.record import TrialRecord
 
 
@@ -27,3 +28,15 @@ def trial_note(record: TrialRecord, baselines: Metrics, tasks: Mapping[str, Task
         "`predictions.png`: per row a validation frame, then label and prediction of each task.",
     ]
     return "\n".join(lines)
+
+
+def finalist_note(finalists: Finalists, number: int) -> str:
+    """One line: what a trial's network reached on the test split over several seeds."""
+    delta_m = finalists.delta_m(number)
+    words = [f"Δm {delta_m:+.1f} %"] if delta_m else []
+    words += [f"{task} {finalists.metric(number, task)}" for task in finalists.tasks]
+    other = finalists.dominated().get(number)
+    if other is not None:
+        words.append(f"dominated by trial {other}")
+    seeds = ", ".join(str(seed) for seed in finalists.runs[number])
+    return f"On the test split: {'; '.join(words)} (trained anew with the seeds {seeds})."

@@ -16,6 +16,7 @@ from studies.commands.parser import PROGRAM
 from studies.delta_m import signed_change
 from studies.errors import StudyError
 from studies.figures import percent, short_metric
+from studies.finalists_report import finalist_lines, finalist_tables
 from studies.record import TrialRecord
 from studies.result import StudyResult
 
@@ -45,9 +46,23 @@ def print_report(
         console.print(table)
     for sentence in (verdict(result), *warnings(result)):
         console.print(Text(sentence))
+    print_finalists(result, console)
     console.print(Text("next:"))
     for command in next_commands(result, named=named):
         console.print(Text(f"  {command}", no_wrap=True), soft_wrap=True)
+
+
+def print_finalists(result: StudyResult, console: Console) -> None:
+    """What networks of the study reached on the test split, where they were trained for it."""
+    if result.finalists is None:
+        return
+    if not result.finalists.trials:
+        console.print(Text("finalists: no network of the study is trained to its end yet"))
+        return
+    for table in finalist_tables(result.finalists):
+        console.print(table)
+    for line in finalist_lines(result.finalists):
+        console.print(Text(line))
 
 
 def page() -> Console:
@@ -168,11 +183,13 @@ def next_commands(result: StudyResult, *, named: bool = False) -> list[str]:
     best = best_of(result).number
     storage = "" if result.storage == DEFAULT_STORAGE else f" --storage {quote(result.storage)}"
     where = storage + (f" --study {quote(result.study)}" if named else "")
+    finalize = [] if result.finalists else [f"{PROGRAM} finalize{where}"]
     return [
         f"{PROGRAM} show {best}{where}",
         f"{PROGRAM} export {best} --out trial-{best}{where}",
         f"{PROGRAM} front --plot front.html --plot front.png{where}",
         f"{PROGRAM} dashboard{storage}",
+        *finalize,
     ]
 
 

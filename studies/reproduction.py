@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from nas.data.cache import CachedFrames, prepare
-from nas.data.source import DataSource, Split
+from nas.data.source import Split
 from nas.data.spec import tasks_of
-from nas.evaluation import constant_metrics
 from nas.memory import TrainingMemoryError
 from nas.tasks.task import Task
 from nas.training import TrainingError
@@ -20,15 +18,16 @@ from search_spaces.architecture import Architecture
 from search_spaces.paper_presets import PAPER_ENCODER
 from search_spaces.task_spec import ArchitectureError
 from studies.config import SearchConfig
-from studies.errors import StudyError, UsageError
+from studies.errors import UsageError
 from studies.figures import duration
+from studies.held_out import judging_workbench
 from studies.observer import Observer
 from studies.pace import Pace
 from studies.paper_tables import TABLES, TASK_KINDS, PaperTable
 from studies.problem import RECIPE_VERSION, Problem, problem_of
 from studies.reproduction_config import ReproductionConfig
 from studies.reproduction_runs import Run, RunFile
-from studies.workbench import Workbench, open_workbench
+from studies.workbench import Workbench
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,22 +222,7 @@ class Reproduction:
         return f"{run.network}, seed {run.seed}: {values} ({duration(run.seconds)})"
 
     def _bench(self, seed: int) -> Workbench:
-        problem = self._problem(seed)
-        bench = open_workbench(problem, self.observer.data)
-        judged = tuple(self._held_out(problem, source) for source in problem.sources)
-        _check_labelled(judged, problem.tasks)
-        constants = constant_metrics(bench.statistics, judged, bench.tasks)
-        return replace(bench, val=judged, constants=constants)
-
-    def _held_out(self, problem: Problem, source: DataSource) -> CachedFrames:
-        split = self.judged[source.name]
-        return prepare(
-            source,
-            split,
-            self.config.fidelity.resolution,
-            tasks=problem.tasks,
-            progress=lambda done, total: self.observer.data(source.name, split, done, total),
-        )
+        return judging_workbench(self._problem(seed), self.judged, self.observer.data)
 
     def _train(self, bench: Workbench, job: Job) -> Run | None:
         """Train and keep a network; None where that failed, which fails no other."""
@@ -276,14 +260,3 @@ class Reproduction:
             for seed in range(self.config.seeds)
         )
         return tuple(run for run in found if run is not None)
-
-
-def _check_labelled(judged: Sequence[CachedFrames], tasks: Mapping[str, Task]) -> None:
-    for name in tasks:
-        sets = [cached for cached in judged if name in cached.labelled]
-        if not any(cached.labelled[name].any() for cached in sets):
-            where = ", ".join(f"{cached.source_name} {cached.split}" for cached in judged)
-            raise StudyError(
-                f"task {name}: no frame that networks would be judged on ({where}) has a label of "
-                "it; give data whose test split is labelled"
-            )

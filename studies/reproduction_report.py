@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
-from statistics import fmean, stdev
 
 from rich import box
 from rich.console import Console
@@ -19,47 +16,9 @@ from studies.figures import short_metric
 from studies.paper_tables import TASK_KINDS, Comparison, PaperRow, PaperTable
 from studies.report import page
 from studies.reproduction import Outcome
+from studies.spread import TIED, Spread
 
 _NOT_AVAILABLE = "–"
-#: Marks a value that is as good as the best of its column, for all that the seeds tell.
-_TIED = "≈"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """Values of one metric over seeds: their mean, and their standard deviation.
-
-    ``std`` is that of the sample (n − 1), None for a single value: one seed tells no spread.
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """Arithmetic mean."""
-        return fmean(self.values)
-
-    @property
-    def std(self) -> float | None:
-        """Standard deviation of the sample."""
-        return stdev(self.values) if len(self.values) > 1 else None
-
-    def differs_from(self, other: Spread) -> bool:
-        """Whether the means differ by more than the standard deviation of their difference.
-
-        √(s₁² + s₂²), what two single trainings would differ by through their seeds alone. False
-        where there is no spread to tell.
-        """
-        if self.std is None or other.std is None:
-            return False
-        return abs(self.mean - other.mean) > math.hypot(self.std, other.std)
-
-    def to_json(self) -> dict[str, object]:
-        """Mean, spread and the values by seed."""
-        return {"mean": self.mean, "std": self.std, "values": list(self.values)}
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f}" + ("" if self.std is None else f" ±{self.std:.3f}")
 
 
 def spread_of(outcome: Outcome, table: PaperTable, row: str, kind: str) -> Spread | None:
@@ -198,7 +157,7 @@ def _value(outcome: Outcome, table: PaperTable, row: str, kind: str) -> Text:
     best = _best(outcome, table, kind)
     if best is spread or best is None or spread.values == best.values:
         return Text(f"{spread} *")
-    return Text(f"{spread} {' ' if spread.differs_from(best) else _TIED}")
+    return Text(f"{spread} {' ' if spread.differs_from(best) else TIED}")
 
 
 def _best(outcome: Outcome, table: PaperTable, kind: str) -> Spread | None:
@@ -243,7 +202,7 @@ def _legend(outcome: Outcome) -> Iterator[str]:
         f"{encoder.depth} of width {encoder.width}, fidelity {config.fidelity.name}"
     )
     yield (
-        f"* best of its column; {_TIED} differs from it by less than the spread of the seeds "
+        f"* best of its column; {TIED} differs from it by less than the spread of the seeds "
         "(√(s₁² + s₂²)): not distinguishable"
     )
     if trained[-1] < 2:

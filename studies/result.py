@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from studies.errors import StudyError
+from studies.finalists import Finalists
+from studies.finalists_record import read_finalists
 from studies.pareto import Direction, front_indices
 from studies.record import Baseline, TrialRecord
 from studies.store import StudyStore
@@ -20,7 +22,8 @@ class StudyResult:
 
     ``objectives`` are name, direction and unit of each; ``primary`` and ``directions`` say which
     metric of a task counts, and which way is better; ``constants`` are the metrics of the best
-    constant prediction by task.
+    constant prediction by task. ``finalists`` are networks that were trained anew over several
+    seeds and judged on the test split, None where none was.
     """
 
     study: str
@@ -34,6 +37,7 @@ class StudyResult:
     baselines: Mapping[str, Baseline]
     trials: tuple[TrialRecord, ...]
     interrupted: bool = False
+    finalists: Finalists | None = None
 
     @property
     def complete(self) -> tuple[TrialRecord, ...]:
@@ -81,6 +85,7 @@ class StudyResult:
             "trials": self.counts(),
             "baselines": [self.baselines[task].to_json() for task in sorted(self.baselines)],
             "front": [trial.to_json() for trial in self.front],
+            **({"finalists": self.finalists.to_json()} if self.finalists else {}),
         }
 
 
@@ -93,6 +98,7 @@ def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
             f"study {store.name} in {store.url} has no {', '.join(missing)}: it is damaged or of "
             "another version; use another --study"
         )
+    baselines, trials = store.baselines(), tuple(store.records())
     return StudyResult(
         study=store.name,
         storage=store.url,
@@ -102,9 +108,17 @@ def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
         primary=settings["primary"],
         directions=settings["directions"],
         constants=store.constants(),
-        baselines=store.baselines(),
-        trials=tuple(store.records()),
+        baselines=baselines,
+        trials=trials,
         interrupted=interrupted,
+        finalists=read_finalists(
+            store,
+            trials=[trial for trial in trials if trial.status == "complete"],
+            tasks=sorted(baselines),
+            objectives=settings["objectives"],
+            primary=settings["primary"],
+            directions=settings["directions"],
+        ),
     )
 
 

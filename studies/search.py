@@ -15,6 +15,7 @@ from studies.admission import network_key
 from studies.config import SearchConfig
 from studies.delta_m import delta_m, small_denominators
 from studies.errors import StudyError
+from studies.made_from import made_from
 from studies.note import trial_note
 from studies.objectives import Outcome
 from studies.observer import Observer
@@ -250,6 +251,7 @@ def _settings(problem: Problem) -> dict[str, object]:
         ],
         "budget": problem.config.budget.to_dict(),
         "fidelity": problem.config.fidelity.name,
+        "made_from": made_from(problem),
         "primary": {name: task.primary.name for name, task in problem.tasks.items()},
         "directions": {name: task.primary.direction for name, task in problem.tasks.items()},
     }

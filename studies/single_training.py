@@ -80,7 +80,7 @@ def train_one(
     ``TrainingMemoryError``.
     """
     problem = problem_of(config)
-    _check_tasks(problem, architecture)
+    check_tasks(problem, architecture)
     for note in (*problem.notes, *_beginning_notes(config, architecture)):
         observer.message(note)
     bench = open_workbench(problem, observer.data)
@@ -109,7 +109,8 @@ def _beginning_notes(config: SearchConfig, architecture: Architecture) -> tuple[
     return (f"{encoder.depth} of width {encoder.width} of this network begins from scratch",)
 
 
-def _check_tasks(problem: Problem, architecture: Architecture) -> None:
+def check_tasks(problem: Problem, architecture: Architecture) -> None:
+    """Raise ``UsageError`` where the data does not label all of a network's tasks as it does."""
     if problem.specs == architecture.tasks:
         return
     wrong = [spec.name for spec in architecture.tasks if spec not in problem.specs]

@@ -65,22 +65,33 @@ class Workbench:
         check_memory(plan, self.fidelity.resolution, self.fidelity.batch_size, self.device)
 
     def train_candidate(
-        self, architecture: Architecture, progress: StepProgress | None = None
+        self,
+        architecture: Architecture,
+        progress: StepProgress | None = None,
+        network: Network | None = None,
     ) -> Trained:
-        """Train, prune and judge one architecture; raises ``TrainingError`` with the reason."""
+        """Train, prune and judge one architecture; raises ``TrainingError`` with the reason.
+
+        ``network`` is what its training begins with, by default one without anything learned
+        but what ``pretrained`` gives.
+        """
         begin = time.monotonic()
         try:
-            network = self._trained(architecture, progress)
+            network = self._trained(architecture, progress, network)
             network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
             metrics = evaluate(network, self.val, self.tasks)
         except torch.OutOfMemoryError:
             raise TrainingError(f"out of memory on {self.device}") from None
         return Trained(network=network, metrics=metrics, seconds=time.monotonic() - begin)
 
-    def _trained(self, architecture: Architecture, progress: StepProgress | None) -> Network:
+    def _trained(
+        self, architecture: Architecture, progress: StepProgress | None, network: Network | None
+    ) -> Network:
         names = architecture.task_names
-        network = dense_network(architecture, self.seed)
-        begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
+        begun = None
+        if network is None:
+            network = dense_network(architecture, self.seed)
+            begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
         if begun is not None:
             begun.load(network)
         training = Training(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +111,15 @@ def open_source(spec: str, *, seed: int, fidelity: Fidelity = FIDELITIES["quick"
         raise DataError(f"data {spec!r}: the path is missing, write {name}:{kind.path}")
     source = kind.open(Path(path).expanduser(), seed, fidelity)
     return RenamedSource(source, names) if names else source
+
+
+def resolved_spec(spec: str) -> str:
+    """The same data from any working directory: its path made absolute, if it has one."""
+    rest, _ = _split_renaming(spec)
+    name, colon, path = rest.partition(":")
+    if not colon or not path:
+        return spec
+    return f"{name}:{os.path.abspath(Path(path).expanduser())}{spec[len(rest) :]}"
 
 
 def tasks_of(sources: Sequence[DataSource]) -> tuple[TaskSpec, ...]:

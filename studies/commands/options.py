@@ -70,38 +70,49 @@ def data(p: ArgumentParser) -> None:
     )
 
 
-def device(p: ArgumentParser) -> None:
-    """Where networks train."""
+def seeds(p: ArgumentParser) -> None:
+    """How often each network trains."""
     p.add_argument(
-        "--device",
-        type=one_of("device", ("auto", "cpu", "cuda")),
-        default="auto",
-        metavar="NAME",
-        help="auto, cpu or cuda (default: auto)",
+        "--seeds",
+        type=values.whole_number(1, 100),
+        default=3,
+        metavar="N",
+        help="trainings of each network, to tell the spread (default: 3)",
     )
 
 
-def pretrained(p: ArgumentParser) -> None:
+def device(p: ArgumentParser, remembered: str = "") -> None:
+    """Where networks train; None where ``remembered`` says whence it comes by default."""
+    p.add_argument(
+        "--device",
+        type=one_of("device", ("auto", "cpu", "cuda")),
+        default=None if remembered else "auto",
+        metavar="NAME",
+        help=f"auto, cpu or cuda (default: {remembered or 'auto'})",
+    )
+
+
+def pretrained(p: ArgumentParser, text: str = "") -> None:
     """Weights that encoders begin with."""
     p.add_argument(
         "--pretrained",
         action="append",
         default=[],
         metavar="SPEC",
-        help="begin with published weights where depth and width of the encoder are theirs: "
+        help=text
+        or "begin with published weights where depth and width of the encoder are theirs: "
         "imagenet (EfficientNet-Lite0 of the extra [pretrained]) or ENCODER=FILE, as "
         "resnet50=resnet50.pth; may be repeated",
     )
 
 
-def fidelity(p: ArgumentParser) -> None:
-    """How long each network trains."""
+def fidelity(p: ArgumentParser, default: str = "standard with an accelerator, else quick") -> None:
+    """How long each network trains; None by default."""
     p.add_argument(
         "--fidelity",
         type=one_of("fidelity", tuple(FIDELITIES)),
         metavar="NAME",
-        help="quick, standard or full: how long each candidate trains "
-        "(default: standard with an accelerator, else quick)",
+        help=f"quick, standard or full: how long each candidate trains (default: {default})",
     )
 
 
@@ -136,6 +147,17 @@ def storage(p: ArgumentParser, default: str = "the one last written") -> None:
     """Which study."""
     p.add_argument("--storage", default=DEFAULT_STORAGE, metavar="URL", help=STORAGE_HELP)
     p.add_argument("--study", default="", metavar="NAME", help=f"by default {default}")
+
+
+def plot(p: ArgumentParser) -> None:
+    """Pictures."""
+    p.add_argument(
+        "--plot",
+        action="append",
+        default=[],
+        metavar="FILE.html|FILE.png",
+        help="draw it; may be repeated",
+    )
 
 
 def as_json(p: ArgumentParser) -> None:

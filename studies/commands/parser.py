@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "presets": "studies.commands.presets",
         "cost": "studies.commands.cost",
         "train": "studies.commands.train",
+        "finalize": "studies.commands.finalize",
         "export": "studies.commands.export",
         "reproduce": "studies.commands.reproduce",
         "dashboard": "studies.commands.dashboard",
@@ -63,6 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     _presets(commands)
     _cost(commands)
     _train(commands)
+    _finalize(commands)
     _export(commands)
     _reproduce(commands)
     _dashboard(commands)
@@ -128,13 +130,7 @@ def _search(commands: _Commands[_Parser]) -> None:
 def _front(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "front", "show the front of a study")
     options.storage(p)
-    p.add_argument(
-        "--plot",
-        action="append",
-        default=[],
-        metavar="FILE.html|FILE.png",
-        help="draw it; may be repeated",
-    )
+    options.plot(p)
     options.as_json(p)
 
 
@@ -189,6 +185,36 @@ def _train(commands: _Commands[_Parser]) -> None:
     options.as_json(p)
 
 
+def _finalize(commands: _Commands[_Parser]) -> None:
+    p = _add(
+        commands,
+        "finalize",
+        "train the front of a study over several seeds and judge it on the test split",
+    )
+    options.storage(p)
+    options.seeds(p)
+    p.add_argument(
+        "--trial",
+        action="append",
+        type=values.whole_number(0, 1_000_000_000),
+        default=[],
+        metavar="N",
+        help="a network of the study; may be repeated (default: its front)",
+    )
+    p.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="SPEC",
+        help="where the study's data is, if not where it was; may be repeated",
+    )
+    options.pretrained(p, "where the weights are that the study began with, if not where they were")
+    options.fidelity(p, "that of the study")
+    options.device(p, "that of the study")
+    options.plot(p)
+    options.as_json(p)
+
+
 def _export(commands: _Commands[_Parser]) -> None:
     p = _add(commands, "export", "write a network as weights, ONNX and a readme, and check them")
     p.add_argument("network", metavar=f"TRIAL|{_NETWORK}")
@@ -209,13 +235,7 @@ def _reproduce(commands: _Commands[_Parser]) -> None:
     options.data(p)
     options.fidelity(p)
     options.device(p)
-    p.add_argument(
-        "--seeds",
-        type=values.whole_number(1, 100),
-        default=3,
-        metavar="N",
-        help="trainings of each network, to tell the spread (default: 3)",
-    )
+    options.seeds(p)
     p.add_argument(
         "--table",
         action="append",

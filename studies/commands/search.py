@@ -38,9 +38,8 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     from studies.fidelity_choice import chosen_fidelity
 
     fidelity = chosen_fidelity(args.fidelity, args.device)
-    sources = tuple(
-        open_source(spec, seed=args.seed, fidelity=fidelity) for spec in args.data or ["synthetic"]
-    )
+    data = tuple(args.data) or ("synthetic",)
+    sources = tuple(open_source(spec, seed=args.seed, fidelity=fidelity) for spec in data)
     specs = chosen(tasks_of(sources), args.tasks) if args.tasks else default_tasks_of(sources)
     return SearchConfig(
         sources=sources,
@@ -58,6 +57,8 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         device=args.device,
         storage=args.storage,
         study=args.study,
+        data_specs=data,
+        pretrained_specs=tuple(args.pretrained),
     )
 
 

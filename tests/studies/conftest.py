@@ -1,22 +1,27 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from nas.budget import Budget
 from nas.data.spec import open_source
 from nas.fidelity import Fidelity
-from nas.network import build_network
+from nas.network import Network, build_network
 from nas.resolution import Resolution
+from nas.training import StepProgress, TrainingError
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import SEGMENTATION
 from search_spaces.encoder_spec import EncoderSpec
@@ -27,6 +32,8 @@ from studies.problem import problem_of
 from studies.record import TrialRecord
 from studies.result import StudyResult
 from studies.search import search
+from studies.store import StudyStore, load_study
+from studies.workbench import Trained, Workbench
 
 #: So little that a network trains in a fraction of a second; it learns next to nothing.
 TINY = Fidelity(
@@ -115,6 +122,30 @@ def resnet10(tmp_path: Path) -> Path:
     return tmp_path / "resnet10.pth"
 
 
+@pytest.fixture
+def drive(tmp_path: Path) -> Path:
+    """A manifest of four frames with segmentation."""
+    rng = np.random.default_rng(0)
+    lines: list[object] = [
+        {
+            "neurall_manifest": 1,
+            "name": "drive",
+            "tasks": {"surface": {"kind": "segmentation", "classes": ["road", "other"]}},
+        }
+    ]
+    for number, split in enumerate(["train", "train", "train", "val"]):
+        image = rng.integers(0, 255, (32, 64, 3), dtype=np.uint8)
+        Image.fromarray(image).save(tmp_path / f"image{number}.png")
+        Image.fromarray((image[..., 0] > 127).astype(np.uint8)).save(
+            tmp_path / f"label{number}.png"
+        )
+        labels = {"surface": f"label{number}.png"}
+        lines.append({"split": split, "image": f"image{number}.png", "labels": labels})
+    manifest = tmp_path / "drive.jsonl"
+    manifest.write_text("\n".join(json.dumps(line) for line in lines))
+    return manifest
+
+
 class Log(Observer):
     """Remembers what it is told."""
 
@@ -140,3 +171,55 @@ class Log(Observer):
 @pytest.fixture
 def log() -> Log:
     return Log()
+
+
+@pytest.fixture
+def store(finished: StudyResult, tmp_path: Path) -> StudyStore:
+    """A copy of a finished study, to write to."""
+    shutil.copy(finished.storage.removeprefix("sqlite:///"), tmp_path / "study.db")
+    return load_study(f"sqlite:///{tmp_path}/study.db")
+
+
+class Bench:
+    """Stands in for the training of networks: every metric follows from seed and network.
+
+    ``broken`` are id and seed of networks that cannot be trained, ``real`` ids of those that are
+    really trained; Ctrl-C is pressed after the ``most`` trainings.
+    """
+
+    def __init__(self) -> None:
+        self.benches: list[Workbench] = []
+        self.begun: list[Network | None] = []
+        self.broken: set[tuple[str, int]] = set()
+        self.real: set[str] = set()
+        self.most = 1000
+        self._train = Workbench.train_candidate
+
+    def train(
+        self,
+        bench: Workbench,
+        architecture: Architecture,
+        progress: StepProgress | None = None,
+        network: Network | None = None,
+    ) -> Trained:
+        self.benches.append(bench)
+        self.begun.append(network)
+        if len(self.benches) > self.most:
+            raise KeyboardInterrupt
+        if architecture.id in self.real:
+            return self._train(bench, architecture, progress, network)
+        if (architecture.id, bench.seed) in self.broken:
+            raise TrainingError("diverged: the loss is inf")
+        value = 0.5 + bench.seed * 1e-5 + len(architecture.id) * 1e-3
+        metrics = {
+            task: dict.fromkeys(bench.constants[task], value) for task in architecture.task_names
+        }
+        return Trained(network=cast(Network, None), metrics=metrics, seconds=1.0)
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    fake = Bench()
+    monkeypatch.setattr(Workbench, "train_candidate", lambda *a, **k: fake.train(*a, **k))
+    monkeypatch.setattr("studies.finalize.estimate_trainings", lambda problem, networks: 60.0)
+    return fake

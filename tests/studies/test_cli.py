@@ -25,8 +25,11 @@ from studies.cli import main
 from studies.commands.options import DEFAULT_STORAGE
 from studies.commands.parser import COMMANDS, SAMPLER_NAMES, make_parser
 from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig
-from studies.result import StudyResult
+from studies.problem import problem_of
+from studies.result import StudyResult, read_result
 from studies.samplers import SAMPLERS
+from studies.store import StudyStore, create_study
+from tests.studies.conftest import Bench
 
 Out = pytest.CaptureFixture[str]
 
@@ -310,9 +313,12 @@ _WRONG_USAGE = {
     "unknown device": "--device tpu",
     "unknown fidelity": "--fidelity fast",
     "plot of another kind": "front --plot front.pdf",
+    "plot of finalists of another kind": "finalize --plot finalists.pdf",
     "preview of another kind": "data preview synthetic --out p.jpg",
     "export to nowhere": "export shared",
     "sample of none": "sample -n 0",
+    "no seeds": "finalize --seeds 0",
+    "trial that is no number": "finalize --trial best",
     "port out of range": "dashboard --port 70000",
     "broken JSON": "cost broken.json",
     "JSON of something else": "cost other.json",
@@ -330,6 +336,7 @@ _FAILED = {
     "architecture that is not there": "cost nothing.json",
     "folder as an architecture": "cost folder",
     "storage that is not there": "front",
+    "storage of finalists not there": "finalize",
     "storage of the dashboard not there": "dashboard --storage sqlite:///none.db",
     "no URL": "--storage neurall.db",
     "unknown database": "--storage foo:///x.db",
@@ -398,6 +405,8 @@ def study(finished: StudyResult) -> str:
     [
         ("show 999", "has no trial 999, there are 0 to"),
         ("export 999 --out out", "has no trial 999"),
+        ("finalize --study other", "no study 'other'"),
+        ("finalize", "does not remember which data it was made from: name it with --data"),
         ("front --study other", "no study 'other'"),
         ("front --plot missing/front.html", "cannot be written"),
         ("front --plot missing/front.png", "cannot be written"),
@@ -468,28 +477,6 @@ def test_an_own_mistake_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 # --- data that is broken ------------------------------------------------------------------------
-
-
-@pytest.fixture
-def drive(here: Path) -> Path:
-    """A manifest of four frames with segmentation."""
-    rng = np.random.default_rng(0)
-    lines: list[object] = [
-        {
-            "neurall_manifest": 1,
-            "name": "drive",
-            "tasks": {"surface": {"kind": "segmentation", "classes": ["road", "other"]}},
-        }
-    ]
-    for number, split in enumerate(["train", "train", "train", "val"]):
-        image = rng.integers(0, 255, (32, 64, 3), dtype=np.uint8)
-        Image.fromarray(image).save(here / f"image{number}.png")
-        Image.fromarray((image[..., 0] > 127).astype(np.uint8)).save(here / f"label{number}.png")
-        labels = {"surface": f"label{number}.png"}
-        lines.append({"split": split, "image": f"image{number}.png", "labels": labels})
-    manifest = here / "drive.jsonl"
-    manifest.write_text("\n".join(json.dumps(line) for line in lines))
-    return manifest
 
 
 def _break_label(folder: Path, label: NDArray[np.uint8]) -> None:
@@ -585,3 +572,67 @@ def test_data_without_previous_frames_says_so(drive: Path, capsys: Out) -> None:
     options = ["--tasks", "surface,motion", "--dry-run"]
     assert main(["--data", f"manifest:{drive}", "--data", "synthetic", *options]) == 0
     assert "drive has no previous frames: the current frame stands in" in capsys.readouterr().out
+
+
+# --- finalists ----------------------------------------------------------------------------------
+
+
+def test_finalize_prints_one_document_and_front_shows_it(
+    store: StudyStore, bench: Bench, here: Path, capsys: Out
+) -> None:
+    where = f"--storage {store.url}"
+    command = f"finalize --data synthetic --seeds 2 {where}"
+    document = _json(f"{command} --json", capsys)
+    front = _json(f"front --json {where}", capsys)
+    assert isinstance(document, dict)
+    assert isinstance(front, dict)
+    assert document["finalists"] == front["finalists"]
+    assert [n["trial"] for n in document["finalists"]["networks"]] == [
+        trial["trial"] for trial in front["front"]
+    ]
+    assert (document["failures"], document["interrupted"]) == ([], False)
+    assert main(f"{command} --plot {here}/finalists.png".split()) == 0
+    out, err = capsys.readouterr()
+    assert "all of them are done already" in err
+    assert (here / "finalists.png").read_bytes().startswith(b"\x89PNG")
+    assert out.startswith("finalists on the test split")
+    assert max(map(len, out.splitlines())) <= 100
+    assert main(f"front {where}".split()) == 0
+    assert out in capsys.readouterr().out
+
+
+def test_an_interrupted_finalize_prints_what_it_has_and_exits_130(
+    store: StudyStore, bench: Bench, capsys: Out
+) -> None:
+    bench.most = 4
+    command = f"finalize --data synthetic --seeds 2 --storage {store.url}"
+    assert main(command.split()) == 130
+    out, err = capsys.readouterr()
+    assert "finalists on the test split" in out
+    assert "interrupted: the same command goes on" in out
+    assert "Traceback" not in err
+
+
+def test_a_finalist_that_cannot_be_trained_fails_the_command(
+    store: StudyStore, bench: Bench, capsys: Out
+) -> None:
+    network = read_result(store).front[0]
+    assert network.architecture is not None
+    bench.broken = {(network.architecture.id, 1003)}
+    command = f"finalize --data synthetic --seeds 1 --trial {network.number} --storage {store.url}"
+    assert main(command.split()) == 1
+    out = capsys.readouterr().out
+    assert "no network of the study is trained to its end yet" in out
+    assert f"failed: trial {network.number}, seed 1003: diverged: the loss is inf" in out
+
+
+def test_a_search_can_be_finalized_from_its_name_alone(
+    tiny: Callable[..., SearchConfig], bench: Bench, capsys: Out
+) -> None:
+    from studies.search import _settings
+
+    config = tiny(data_specs=("synthetic",))
+    problem = problem_of(config)
+    create_study(config.storage, problem.name, problem.objectives, _settings(problem))
+    assert main(f"finalize --storage {config.storage}".split()) == 1
+    assert "has no front yet" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from search_spaces.filter_ratios import FilterRatio
 from search_spaces.presets import independent, shared
 from search_spaces.vocabulary import Weighting
 from studies.config import SearchConfig
-from studies.estimate import estimate, step_macs, training_macs
+from studies.estimate import estimate, estimate_trainings, step_macs, training_macs
 from studies.forecast import forecast, plan_line
 from studies.problem import problem_of
 
@@ -87,6 +87,16 @@ def test_more_to_train_takes_longer(tiny: Tiny, monkeypatch: pytest.MonkeyPatch)
     assert (left.candidates, left.baselines_s) == (2, 0)
     done = estimate(problem_of(tiny(trials=4)), trained=4, baselines=3)
     assert done.total_s == 0
+
+
+def test_trainings_of_networks_add_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(studies.estimate, "_step_seconds", lambda *_: 0.1)
+    problem = problem_of(tiny())
+    data = estimate_trainings(problem, [])
+    one = estimate_trainings(problem, [problem.reference])
+    three = estimate_trainings(problem, [problem.reference] * 3)
+    assert one > data
+    assert three - data == pytest.approx(3 * (one - data), rel=0.2)
 
 
 def test_encoders_of_another_family_have_a_pace_of_their_own(

@@ -120,7 +120,7 @@ def test_less_of_what_is_to_be_minimized_is_no_warning(result: StudyResult) -> N
 def test_next_commands_name_the_study_where_it_is_not_the_default(result: StudyResult) -> None:
     commands = next_commands(replace(result, storage="sqlite:///neurall-search.db"))
     assert commands[:2] == ["neurall-search show 0", "neurall-search export 0 --out trial-0"]
-    assert commands[3] == "neurall-search dashboard"
+    assert commands[3:] == ["neurall-search dashboard", "neurall-search finalize"]
     elsewhere = next_commands(replace(result, storage="sqlite:///my study.db"), named=True)
     assert "--storage 'sqlite:///my study.db' --study" in elsewhere[0]
 

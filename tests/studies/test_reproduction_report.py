@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from nas.data.spec import open_source
@@ -14,7 +13,7 @@ from search_spaces.default_tasks import DEFAULT_TASKS
 from studies.paper_tables import TABLES
 from studies.reproduction import Outcome
 from studies.reproduction_config import ReproductionConfig
-from studies.reproduction_report import Spread, print_report, spread_of, to_json
+from studies.reproduction_report import print_report, spread_of, to_json
 from studies.reproduction_runs import Run
 from tests.studies.conftest import TINY
 
@@ -66,30 +65,6 @@ def printed(outcome: Outcome) -> str:
     print_report(outcome, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
-
-
-def test_mean_and_standard_deviation_of_the_sample() -> None:
-    spread = Spread(values=(0.1, 0.2, 0.6))
-    assert spread.mean == pytest.approx(0.3)
-    assert spread.std == pytest.approx((0.04 + 0.01 + 0.09) ** 0.5 / 2**0.5)
-    assert Spread(values=(0.1,)).std is None
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "differ"),
-    [
-        ((1.0, 1.2), (2.0, 2.2), True),
-        ((1.0, 2.0), (1.4, 2.6), False),
-        ((1.0, 1.0), (1.0, 1.0), False),
-        ((1.0, 1.0), (1.1, 1.1), True),
-        ((1.0,), (9.0, 9.1), False),
-    ],
-)
-def test_rows_differ_where_their_means_do_by_more_than_the_seeds(
-    one: tuple[float, ...], other: tuple[float, ...], differ: bool
-) -> None:
-    assert Spread(values=one).differs_from(Spread(values=other)) is differ
-    assert Spread(values=other).differs_from(Spread(values=one)) is differ
 
 
 def test_the_page_shows_both_and_marks_what_cannot_be_told_apart() -> None:
