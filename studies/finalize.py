@@ -263,7 +263,9 @@ class Finalization:
         try:
             bench.check_memory(job.architecture)
             network = self._beginning(job)
-            trained = bench.train_candidate(job.architecture, self.observer.training_step, network)
+            trained = bench.train_candidate(
+                job.architecture, self.observer.training_step, network=network
+            )
         except (TrainingError, TrainingMemoryError) as error:
             self._failures.append(f"{title}: {error}")
             self.observer.message(self._failures[-1])

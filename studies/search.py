@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from nas.cost import cost_of
+from nas.elastic.weights import ElasticWeights
 from nas.memory import TrainingMemoryError
+from nas.network import Network
 from nas.training import TrainingError
 from studies.admission import network_key
 from studies.config import SearchConfig
+from studies.course import Course
 from studies.delta_m import delta_m, small_denominators
 from studies.errors import StudyError
+from studies.halving import FrontHalving
 from studies.made_from import made_from
 from studies.note import trial_note
 from studies.objectives import Outcome
@@ -24,7 +29,8 @@ from studies.problem import Problem, problem_of
 from studies.proposals import Proposal, Proposals
 from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult, read_result
-from studies.samplers import make_sampler
+from studies.samplers import check_sampler
+from studies.shared_weights import load_weights, save_weights, train_shared_weights
 from studies.store import StudyStore, create_study
 from studies.workbench import Trained, device_named, open_workbench
 
@@ -53,7 +59,7 @@ class Search:
         self.observer = observer
         self.trained = 0
         self.longest_s = 0.0
-        make_sampler(self.config.sampler, 0)
+        check_sampler(self.config.sampler)
         self.proposals = Proposals(problem, device_named(self.config.device).type)
         for architecture in self.config.enqueue:
             problem.space.parameters(architecture)
@@ -95,6 +101,7 @@ class Search:
         self.bench = open_workbench(self.problem, self.observer.data)
         store.set_constants(self.bench.constants)
         self._train_baselines(store)
+        self._prepare_course(store)
         self.proposals.enqueue_first(store, records)
         self._search_candidates(store, begin)
 
@@ -134,6 +141,31 @@ class Search:
                 macs=cost.macs,
             )
         )
+
+    # --- what candidates share ----------------------------------------------------------------
+
+    def _prepare_course(self, store: StudyStore) -> None:
+        weights = self._shared_weights(store) if self.config.share_weights else None
+        self.course = Course(self.bench, weights=weights, early_stopping=self.config.early_stopping)
+        self.halving = FrontHalving(rungs=self.course.rungs, reduction=self.config.reduction)
+
+    def _shared_weights(self, store: StudyStore) -> ElasticWeights:
+        """The weights that candidates begin with; trained where the study has none yet."""
+        kept = store.shared_weights()
+        if kept is not None:
+            return load_weights(kept, self.bench, self.config.seed)
+        self.observer.training_starts("shared weights", self.problem.reference)
+        try:
+            weights = train_shared_weights(self.problem, self.bench, self.observer.training_step)
+        except TrainingError as error:
+            raise StudyError(f"{error}; --shared-weights off does without them") from None
+        finally:
+            self.observer.training_ends()
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "shared.safetensors"
+            save_weights(weights, file)
+            store.keep_shared_weights(file)
+        return weights
 
     # --- candidates ---------------------------------------------------------------------------
 
@@ -191,8 +223,7 @@ class Search:
         self.observer.training_starts(f"trial {number}", architecture)
         self.proposals.seen[network_key(architecture)] = number
         try:
-            trained = self.bench.train_candidate(architecture, self.observer.training_step)
-            self._complete(store, candidate, trained)
+            complete = self._climb(store, candidate)
         except KeyboardInterrupt:
             store.retry(number)
             raise
@@ -202,44 +233,71 @@ class Search:
             return False
         finally:
             self.observer.training_ends()
-        self.trained += 1
+        self.trained += complete
         self.observer.progress(self.trained, self.config.trials)
         self.observer.trial_ends(store.record(number))
-        self.observer.front(read_result(store).front)
+        if complete:
+            self.observer.front(read_result(store).front)
         return True
 
-    def _complete(self, store: StudyStore, candidate: Proposal, trained: Trained) -> None:
-        number, admission = candidate.number, candidate.admission
+    def _climb(self, store: StudyStore, candidate: Proposal) -> bool:
+        """Train a candidate rung by rung, and write down the end; whether it got to the last."""
+        trained: Trained | None = None
+        seconds = 0.0
+        for rung in self.course.rungs:
+            trained = self.course.train(
+                candidate.architecture, rung, trained, self.observer.training_step
+            )
+            seconds += trained.seconds
+            record = self._record(candidate, trained, seconds)
+            store.report_rung(candidate.number, rung, record.values, trained.seconds)
+            if rung == self.course.rungs[-1]:
+                self._complete(store, candidate, record, trained.network)
+                return True
+            standing = store.standing(candidate.number, rung, self.halving)
+            if not standing.goes_on:
+                reason = self.halving.why_stopped(standing, rung)
+                stopped = replace(record, status="stopped", values=(), reason=reason)
+                store.stop(stopped, candidate.admission.constraints)
+                return False
+        raise AssertionError("a course has a last rung")
+
+    def _record(self, candidate: Proposal, trained: Trained, seconds: float) -> TrialRecord:
+        admission = candidate.admission
         outcome = Outcome(
             metrics=trained.metrics,
             delta_m=delta_m(trained.metrics, self.baselines, self.problem.tasks),
             cost=admission.cost,
             latency_ms=admission.latency_ms,
         )
+        return TrialRecord(
+            number=candidate.number,
+            status="complete",
+            architecture=candidate.architecture,
+            values=tuple(o.value(outcome) for o in self.problem.objectives),
+            metrics=outcome.metrics,
+            delta_m=outcome.delta_m,
+            macs=outcome.cost.macs,
+            params=outcome.cost.params,
+            activation_bytes=outcome.cost.activation_bytes,
+            latency_ms=outcome.latency_ms,
+            share=self.config.budget.share(outcome.cost, outcome.latency_ms),
+            seconds=seconds,
+        )
+
+    def _complete(
+        self, store: StudyStore, candidate: Proposal, record: TrialRecord, network: Network
+    ) -> None:
         with tempfile.TemporaryDirectory() as folder:
             weights, picture = (
                 Path(folder) / "weights.safetensors",
                 Path(folder) / "predictions.png",
             )
-            save_file(trained.network.cpu().state_dict(), weights)
-            predictions_picture(trained.network, self.bench.val, self.problem.tasks).save(picture)
-            record = TrialRecord(
-                number=number,
-                status="complete",
-                architecture=candidate.architecture,
-                values=tuple(o.value(outcome) for o in self.problem.objectives),
-                metrics=outcome.metrics,
-                delta_m=outcome.delta_m,
-                macs=outcome.cost.macs,
-                params=outcome.cost.params,
-                activation_bytes=outcome.cost.activation_bytes,
-                latency_ms=outcome.latency_ms,
-                share=self.config.budget.share(outcome.cost, outcome.latency_ms),
-                seconds=trained.seconds,
-                weights=store.upload(number, weights),
-            )
+            save_file(network.cpu().state_dict(), weights)
+            predictions_picture(network, self.bench.val, self.problem.tasks).save(picture)
+            record = replace(record, weights=store.upload(candidate.number, weights))
             note = trial_note(record, self.baselines, self.problem.tasks)
-            store.complete(record, admission.constraints, [picture], note)
+            store.complete(record, candidate.admission.constraints, [picture], note)
 
 
 def _settings(problem: Problem) -> dict[str, object]:

@@ -39,6 +39,7 @@ from studies.storage import (
 
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
+_SHARED_WEIGHTS = "shared_weights"
 _STATUS, _REASON = "status", "reason"
 #: Where Optuna keeps the parameters of a queued trial.
 _FIXED = "fixed_params"
@@ -98,18 +99,32 @@ class StudyStore:
         """The weights file of a trained trial."""
         if not record.weights:
             raise StudyError(f"trial {record.number} has no weights: it is {record.status}")
+        return self._artifact(record.weights, f"the weights of trial {record.number}")
+
+    def shared_weights(self) -> bytes | None:
+        """The file of the weights that candidates share, None before there is one."""
+        with storage_errors(self.url):
+            artifact = self._study.user_attrs.get(_SHARED_WEIGHTS)
+        return None if artifact is None else self._artifact(artifact, "the shared weights")
+
+    def keep_shared_weights(self, file: Path) -> None:
+        """Keep the file of the weights that candidates share."""
+        with storage_errors(self.url):
+            artifact = upload_artifact(
+                artifact_store=self.artifacts, file_path=str(file), study_or_trial=self._study
+            )
+            self._study.set_user_attr(_SHARED_WEIGHTS, artifact)
+
+    def _artifact(self, artifact: str, what: str) -> bytes:
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "weights"
+            path = Path(folder) / "artifact"
             try:
                 download_artifact(
-                    artifact_store=self.artifacts,
-                    artifact_id=record.weights,
-                    file_path=str(path),
+                    artifact_store=self.artifacts, artifact_id=artifact, file_path=str(path)
                 )
             except (OSError, optuna.artifacts.exceptions.ArtifactNotFound) as error:
                 raise StudyError(
-                    f"the weights of trial {record.number} are not in "
-                    f"{artifact_folder(self.url)}: {error}"
+                    f"{what} are not in {artifact_folder(self.url)}: {error}"
                 ) from None
             return path.read_bytes()
 
@@ -225,20 +240,20 @@ class StudyStore:
 
     def attributes(self, prefix: str) -> dict[str, Any]:
         """What else is written on the study under names that begin so."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             found = self._study.user_attrs.items()
         return {name: value for name, value in found if name.startswith(prefix)}
 
     def set_attribute(self, name: str, value: object) -> None:
         """Write a plain value on the study; Optuna lets nothing be added to a trial that ended."""
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             self._study.set_user_attr(name, value)
 
     def annotate(self, number: int, line: str) -> None:
         """End the dashboard's note of a trial with a line, in place of one that begins alike."""
         from optuna_dashboard import get_note  # takes a third of a second to import
 
-        with _storage_errors(self.url):
+        with storage_errors(self.url):
             trial = self._trial(number)
             start = line.partition(":")[0]
             kept = [old for old in get_note(trial).split("\n") if not old.startswith(start)]

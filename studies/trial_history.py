@@ -40,7 +40,8 @@ class Outcome:
 class TrialHistory:
     """Finished trials in the order in which they ended, and the ones that go on.
 
-    ``finished`` only grows, ``going_on`` holds parameters by number. ``distributions`` is the union of what trials asked for, in order.
+    ``finished`` only grows, ``going_on`` holds parameters by number. ``distributions`` is the union
+    of what trials asked for, in order.
     """
 
     def __init__(self, directions: Sequence[StudyDirection]) -> None:
@@ -68,9 +69,11 @@ class TrialHistory:
 
     def _outcome(self, trial: FrozenTrial) -> Outcome:
         complete = trial.state == TrialState.COMPLETE
-        values = tuple(s * v for s, v in zip(self._signs, trial.values, strict=True)) if (
-            complete and all(math.isfinite(v) for v in trial.values)
-        ) else None
+        values = (
+            tuple(s * v for s, v in zip(self._signs, trial.values, strict=True))
+            if (complete and all(math.isfinite(v) for v in trial.values))
+            else None
+        )
         learns = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         rungs = {
             float(step): self._signs[0] * value

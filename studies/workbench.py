@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -28,6 +28,8 @@ from studies.problem import Problem
 #: quick fidelity reached 0.42, 0.44, 0.43 and 0.42 mIoU at shares of 1, 0.3, 0.1 and 0.03, and 0.25
 #: from scratch (``benchmarks/pretrained.py``, one seed: all shares lie within what seeds differ).
 PRETRAINED_RECIPE = Recipe(encoder_share=0.1)
+#: For networks that have learnt already.
+INHERITED_RECIPE = Recipe(learning_rate=3e-3)
 #: Called with the source's name, the split, frames done and frames in all.
 DataProgress = Callable[[str, str, int, int], None]
 
@@ -68,40 +70,66 @@ class Workbench:
         self,
         architecture: Architecture,
         progress: StepProgress | None = None,
+        *,
         network: Network | None = None,
+        begin: float = 0.0,
+        end: float = 1.0,
     ) -> Trained:
         """Train, prune and judge one architecture; raises ``TrainingError`` with the reason.
 
-        ``network`` is what its training begins with, by default one without anything learned
-        but what ``pretrained`` gives.
+        ``network`` is one that has learnt already and goes on, at the widths of the architecture;
+        by default the training begins without anything learned but what ``pretrained`` gives.
+        ``begin`` and ``end`` are shares of the samples: where in them it begins and where it ends.
         """
-        begin = time.monotonic()
+        start = time.monotonic()
         try:
-            network = self._trained(architecture, progress, network)
-            network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-            metrics = evaluate(network, self.val, self.tasks)
+            data = self.data.for_tasks(architecture.task_names, streams=architecture.streams)
+            data = data.part(begin, end)
+            if network is None:
+                network = self._from_scratch(architecture, data, progress)
+            else:
+                network = self._further(network, data, progress)
+            judged = self.judge(network)
         except torch.OutOfMemoryError:
             raise TrainingError(f"out of memory on {self.device}") from None
-        return Trained(network=network, metrics=metrics, seconds=time.monotonic() - begin)
+        return replace(judged, seconds=time.monotonic() - start)
 
-    def _trained(
-        self, architecture: Architecture, progress: StepProgress | None, network: Network | None
+    def judge(self, network: Network) -> Trained:
+        """The validation metrics of a network as it is."""
+        start = time.monotonic()
+        network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+        metrics = evaluate(network, self.val, self.tasks)
+        return Trained(network=network, metrics=metrics, seconds=time.monotonic() - start)
+
+    def _from_scratch(
+        self, architecture: Architecture, data: TrainingData, progress: StepProgress | None
     ) -> Network:
-        names = architecture.task_names
-        begun = None
-        if network is None:
-            network = dense_network(architecture, self.seed)
-            begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
+        network = dense_network(architecture, self.seed)
+        begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
         if begun is not None:
             begun.load(network)
+        recipe = Recipe() if begun is None else PRETRAINED_RECIPE
         training = Training(
-            network,
-            self.data.for_tasks(names, streams=architecture.streams),
-            {name: self.statistics[name] for name in names},
-            recipe=Recipe() if begun is None else PRETRAINED_RECIPE,
-            device=self.device,
+            network, data, self._statistics(data), recipe=recipe, device=self.device
         )
         return train_and_prune(training, architecture, progress=progress)
+
+    def _further(
+        self, network: Network, data: TrainingData, progress: StepProgress | None
+    ) -> Network:
+        training = Training(
+            network,
+            data,
+            self._statistics(data),
+            recipe=INHERITED_RECIPE,
+            device=self.device,
+            learnt=True,
+        )
+        training.run(progress=progress)
+        return training.network
+
+    def _statistics(self, data: TrainingData) -> dict[str, LabelStatistics]:
+        return {name: self.statistics[name] for name in data.tasks}
 
 
 def open_workbench(problem: Problem, progress: DataProgress | None = None) -> Workbench:

@@ -15,7 +15,7 @@ from torch import nn
 
 from nas.network import Network
 from nas.plan import Layer, Node, Plan, Read
-from search_spaces.architecture import Architecture
+from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.resnet_spec import ResNet
 from search_spaces.sharing import Group
 
@@ -113,20 +113,20 @@ def _place(plan: Plan, node: Node) -> str:
     a = plan.architecture
     _, part, name = node.name.split(".")
     if node.kind in ("stem", "stage"):
-        return f"encoder/{_blocks(a)}/{weights_of(tuple(part.split('+')), a.task_names)}/{name}"
+        return f"encoder/{blocks_of(a.encoder)}/{weights_of(tuple(part.split('+')), a.task_names)}/{name}"
     if node.kind == "augmentation":
-        return f"augmentation/{_blocks(a)}/{part}/{name}"
+        return f"augmentation/{blocks_of(a.encoder)}/{part}/{name}"
     if node.kind == "fusion":
         group = weights_of(tuple(part.split("+")), a.task_names)
-        return f"fusion/{_blocks(a)}/{group}/{name}"
+        return f"fusion/{blocks_of(a.encoder)}/{group}/{name}"
     if node.kind == "level":
-        return f"decoder/{node.operation}/{_blocks(a)}/{part}/{name}"
+        return f"decoder/{node.operation}/{blocks_of(a.encoder)}/{part}/{name}"
     return f"{node.kind}/{a.decoder.kind}/{node.operation}/{part}/{name}"
 
 
-def _blocks(a: Architecture) -> str:
-    """Encoders with the same kind of blocks share weights."""
-    description = a.encoder.description
+def blocks_of(encoder: EncoderSpec) -> str:
+    """The kind of an encoder's blocks; encoders of the same kind share weights."""
+    description = encoder.description
     return description.block if isinstance(description, ResNet) else description.family
 
 

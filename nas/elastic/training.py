@@ -67,7 +67,7 @@ class ElasticTraining:
         network = self.weights.network(architecture).to(self.device)
         self.precision.prepare(network)
         with self.precision.autocast(self.device):
-            outputs = network.train()(batch.frames, tasks=batch.labels)
+            outputs = network.train()(batch.frames[:, : network.streams], tasks=batch.labels)
         losses = {
             name: self.data.tasks[name].loss(outputs[name], label, self.weights.statistics[name])
             for name, label in batch.labels.items()

@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     }
 )
 #: The same as of ``studies.samplers``, which loads optuna.
-SAMPLER_NAMES = ("tpe", "nsga2", "random")
+SAMPLER_NAMES = ("front", "tpe", "nsga2", "random")
 _NETWORK = "ARCHITECTURE.json|PRESET"
 _DESCRIPTION = (
     "Search multi-task perception networks under an embedded compute budget. "
@@ -110,9 +110,23 @@ def _search(commands: _Commands[_Parser]) -> None:
     p.add_argument(
         "--sampler",
         type=options.one_of("sampler", SAMPLER_NAMES),
-        default="tpe",
+        default="front",
         metavar="NAME",
-        help=f"{', '.join(SAMPLER_NAMES)} (default: tpe)",
+        help=f"{', '.join(SAMPLER_NAMES)} (default: front, which knows the costs beforehand)",
+    )
+    p.add_argument(
+        "--shared-weights",
+        type=values.switch,
+        default=True,
+        metavar="on|off",
+        help="candidates begin with the weights of one elastic network (default: on)",
+    )
+    p.add_argument(
+        "--early-stopping",
+        type=values.switch,
+        default=True,
+        metavar="on|off",
+        help="stop candidates early that are behind the front (default: on)",
     )
     options.fix(p)
     p.add_argument(

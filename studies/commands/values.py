@@ -79,3 +79,10 @@ def chosen(specs: Iterable[TaskSpec], wanted: Iterable[str]) -> tuple[TaskSpec, 
         if name not in known:
             raise UsageError(unknown("task", name, known))
     return tuple(known[name] for name in wanted) or tuple(known.values())
+
+
+def switch(text: str) -> bool:
+    """``on`` or ``off``."""
+    if text not in ("on", "off"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not allowed, use on or off")
+    return text == "on"

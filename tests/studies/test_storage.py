@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from optuna.samplers import RandomSampler
 
 import studies.storage
 from nas.tasks.kinds import make_task
@@ -29,10 +30,10 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     connection.execute("BEGIN EXCLUSIVE")
     try:
         with pytest.raises(StudyError, match="locked by another program"):
-            waiting.ask(_SPACE, "random", 0)
+            waiting.ask(_SPACE, RandomSampler(seed=0))
     finally:
         connection.close()
-    assert waiting.ask(_SPACE, "random", 0)[0] == 0
+    assert waiting.ask(_SPACE, RandomSampler(seed=0))[0] == 0
 
 
 @pytest.mark.parametrize(

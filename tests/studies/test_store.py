@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.samplers import RandomSampler, TPESampler
 
 import studies.store
 from nas.tasks.kinds import make_task
@@ -39,7 +40,7 @@ def store(url: str) -> StudyStore:
 
 
 def _complete(store: StudyStore, tmp_path: Path) -> TrialRecord:
-    number, architecture = store.ask(_SPACE, "random", 0)
+    number, architecture = store.ask(_SPACE, RandomSampler(seed=0))
     file = tmp_path / "weights"
     file.write_bytes(b"some weights")
     record = TrialRecord(
@@ -73,9 +74,9 @@ def test_a_trial_that_is_not_there(store: StudyStore) -> None:
 
 def test_refused_and_failed_trials_keep_their_reason(store: StudyStore) -> None:
     for status in ("refused", "repeated"):
-        number, _ = store.ask(_SPACE, "random", 1)
+        number, _ = store.ask(_SPACE, RandomSampler(seed=1))
         store.refuse(number, status, f"why {status}", {"30 tops": 0.5})  # type: ignore[arg-type]
-    number, architecture = store.ask(_SPACE, "random", 2)
+    number, architecture = store.ask(_SPACE, RandomSampler(seed=2))
     store.fail(number, "failed", "diverged")
     records = store.records()
     assert [(r.status, r.reason) for r in records] == [
@@ -98,7 +99,7 @@ def test_what_is_queued_is_asked_first(store: StudyStore, sampler: str) -> None:
 def test_the_same_seed_proposes_the_same(url: str, tmp_path: Path) -> None:
     def asked(name: str) -> list[Architecture]:
         store = create_study(url, name, _OBJECTIVES, _SETTINGS)
-        return [store.ask(_SPACE, "tpe", seed)[1] for seed in range(3)]
+        return [store.ask(_SPACE, TPESampler(seed=seed, multivariate=True))[1] for seed in range(3)]
 
     assert asked("a") == asked("b")
 
@@ -106,19 +107,19 @@ def test_the_same_seed_proposes_the_same(url: str, tmp_path: Path) -> None:
 def test_what_this_machine_left_running_is_queued_again(
     store: StudyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number, architecture = store.ask(_SPACE, "random", 3)
+    number, architecture = store.ask(_SPACE, RandomSampler(seed=3))
     monkeypatch.setattr(studies.store, "_is_alive", lambda pid: False)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert store.requeue_stale() == [number]
     assert store.record(number).status == "interrupted"
-    assert store.ask(_SPACE, "random", 4)[1] == architecture
+    assert store.ask(_SPACE, RandomSampler(seed=4))[1] == architecture
     assert store.record(0).reason
 
 
 def test_what_another_process_still_trains_is_left_alone(
     store: StudyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.ask(_SPACE, "random", 3)
+    store.ask(_SPACE, RandomSampler(seed=3))
     monkeypatch.setattr(studies.store, "_is_alive", lambda pid: True)
     monkeypatch.setattr(os, "getpid", lambda: -1)
     assert store.requeue_stale() == []
@@ -171,7 +172,7 @@ def test_weights_that_are_gone(store: StudyStore, url: str, tmp_path: Path) -> N
 
 
 def _stop(store: StudyStore, seed: int, delta_m: float) -> TrialRecord:
-    number, architecture = store.ask(_SPACE, "random", seed)
+    number, architecture = store.ask(_SPACE, RandomSampler(seed=seed))
     store.report_rung(number, 0, (delta_m - 1, 5e9), 1.5)
     store.report_rung(number, 300, (delta_m, 5e9), 9.0)
     record = TrialRecord(
@@ -213,7 +214,7 @@ def test_where_a_trial_stands_among_those_that_reported(store: StudyStore) -> No
     halving = FrontHalving(rungs=(0, 300, 1200), reduction=3)
     for seed in range(3):
         _stop(store, seed, 5.0 + seed)
-    number, _ = store.ask(_SPACE, "random", 9)
+    number, _ = store.ask(_SPACE, RandomSampler(seed=9))
     store.report_rung(number, 300, (1.0, 9e9))
     standing = store.standing(number, 300, halving)
     assert standing == Standing(reached=4, ahead=3, places=1)
@@ -223,10 +224,10 @@ def test_where_a_trial_stands_among_those_that_reported(store: StudyStore) -> No
 
 
 def test_a_trial_that_is_tried_again_begins_at_its_first_rung(store: StudyStore) -> None:
-    number, architecture = store.ask(_SPACE, "random", 3)
+    number, architecture = store.ask(_SPACE, RandomSampler(seed=3))
     store.report_rung(number, 0, (1.0, 5e9))
     store.retry(number)
-    again, same = store.ask(_SPACE, "random", 4)
+    again, same = store.ask(_SPACE, RandomSampler(seed=4))
     assert same == architecture
     assert store.record(again).rungs == ()
     store.report_rung(again, 0, (1.0, 5e9))
@@ -235,6 +236,6 @@ def test_a_trial_that_is_tried_again_begins_at_its_first_rung(store: StudyStore)
 
 
 def test_a_vector_that_does_not_fit_the_objectives(store: StudyStore) -> None:
-    number, _ = store.ask(_SPACE, "random", 3)
+    number, _ = store.ask(_SPACE, RandomSampler(seed=3))
     with pytest.raises(StudyError, match="1 values at rung 0: the study has 2 objectives"):
         store.report_rung(number, 0, (1.0,))

@@ -1,0 +1,99 @@
+"""Which networks learn together at a step: a large one of a family, and random ones beside it.
+
+The sandwich of BigNAS (Yu et al., arXiv 2003.11142, section 3.1) keeps the weights good for large
+networks while smaller ones learn on prefixes of them. Encoders of one kind of blocks make a
+family; families take turns, each as often as it has encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from random import Random
+
+from nas.elastic.address import blocks_of
+from search_spaces.architecture import Architecture
+from search_spaces.encoder_spec import EncoderSpec
+from search_spaces.space import MutationError, SearchSpace
+
+#: Random networks beside the large one.
+_BESIDE = 2
+_MOST_DRAWS = 50
+
+
+class Sandwich:
+    """Gives the networks of each step: the same ones for the same seed and step.
+
+    ``effort`` is what a training step of an architecture takes, in any unit. The large network of
+    a family shares all of its encoder, is not pruned, and takes at most ``limit``; no random one
+    takes more, and all of these are ``allowed``.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        reference: Architecture,
+        *,
+        effort: Callable[[Architecture], float],
+        limit: float,
+        allowed: Callable[[Architecture], bool],
+        seed: int,
+    ) -> None:
+        self._space = space
+        self._effort, self._limit, self._allowed = effort, limit, allowed
+        self._seed = seed
+        self.large = _large_networks(space, reference, effort, limit)
+        self._turns = [blocks_of(EncoderSpec(depth=depth)) for depth in space.encoders]
+
+    def __call__(self, step: int) -> Sequence[Architecture]:
+        """The networks of a step, the large one first."""
+        rng = Random(f"{self._seed}/{step}")
+        large = self.large[self._turns[step % len(self._turns)]]
+        return [large, *(self._beside(large, rng) for _ in range(_BESIDE))]
+
+    def _fits(self, architecture: Architecture) -> bool:
+        return self._effort(architecture) <= self._limit and self._allowed(architecture)
+
+    def _beside(self, large: Architecture, rng: Random) -> Architecture:
+        """A random network with the encoder's blocks of a large one, else a neighbour of it."""
+        blocks = blocks_of(large.encoder)
+        for _ in range(_MOST_DRAWS):
+            drawn = self._space.sample(rng)
+            if blocks_of(drawn.encoder) == blocks and self._fits(drawn):
+                return drawn
+        return self._near(large, rng)
+
+    def _near(self, large: Architecture, rng: Random) -> Architecture:
+        network = self._space.nearest(large)
+        for _ in range(_MOST_DRAWS):
+            try:
+                network = self._space.mutate(network, rng)
+            except MutationError:
+                break
+            if self._fits(network):
+                return network
+        return large
+
+
+def _large_networks(
+    space: SearchSpace,
+    reference: Architecture,
+    effort: Callable[[Architecture], float],
+    limit: float,
+) -> Mapping[str, Architecture]:
+    """The dearest network like the reference within the limit for each kind of blocks.
+
+    The cheapest where none is within it.
+    """
+    families: dict[str, list[Architecture]] = {}
+    for depth in space.encoders:
+        for width in space.widths:
+            encoder = EncoderSpec(depth=depth, width=width)
+            like = replace(reference, encoder=encoder, pruning=())
+            families.setdefault(blocks_of(encoder), []).append(like)
+    return {
+        blocks: max(
+            [a for a in networks if effort(a) <= limit] or [min(networks, key=effort)], key=effort
+        )
+        for blocks, networks in families.items()
+    }

@@ -1,0 +1,95 @@
+"""The weights that a study's candidates share: trained once, kept with the study."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
+
+from nas.cost import cost_of
+from nas.data.batches import TrainingData
+from nas.elastic.sandwich import Sandwich
+from nas.elastic.training import ElasticTraining
+from nas.elastic.weights import ElasticWeights
+from nas.training import StepProgress
+from search_spaces.architecture import Architecture
+from studies.errors import StudyError
+from studies.estimate import step_macs
+from studies.problem import Problem
+from studies.workbench import Workbench
+
+#: Steps of the shared weights for each step of a candidate.
+TRAINING_SHARE = 1.6
+#: Networks that tell how dear the allowed ones are.
+_DRAWN = 100
+#: Apart from the seeds of candidates' data.
+_SEED = 7919
+
+
+def train_shared_weights(
+    problem: Problem, bench: Workbench, progress: StepProgress | None = None
+) -> ElasticWeights:
+    """Train the weights of all networks of the space; raises ``TrainingError`` on divergence."""
+    fidelity, config = problem.config.fidelity, problem.config
+    data = TrainingData(
+        bench.train,
+        problem.tasks,
+        streams=max(problem.space.streams),
+        samples=round(TRAINING_SHARE * fidelity.samples),
+        batch_size=fidelity.batch_size,
+        seed=config.seed + _SEED,
+    )
+    weights = ElasticWeights(bench.statistics, seed=config.seed)
+    training = ElasticTraining(weights, data, sandwich(problem), device=bench.device)
+    training.run(progress)
+    return weights
+
+
+def save_weights(weights: ElasticWeights, file: Path) -> None:
+    """Write the weights into a file that ``load_weights`` reads."""
+    save_file({key: tensor.contiguous() for key, tensor in weights.tensors.items()}, file)
+
+
+def load_weights(content: bytes, bench: Workbench, seed: int) -> ElasticWeights:
+    """Read what ``save_weights`` wrote; raises ``StudyError`` where that is something else."""
+    weights = ElasticWeights(bench.statistics, seed=seed)
+    try:
+        weights.tensors = load(content)
+    except SafetensorError as error:
+        raise StudyError(f"the shared weights of the study cannot be read: {error}") from None
+    return weights
+
+
+def sandwich(problem: Problem) -> Sandwich:
+    """The networks that learn together: none dearer than the reference, or than what is allowed."""
+    config, space = problem.config, problem.space
+    resolution = config.budget.deployment.resolution
+
+    def allowed(architecture: Architecture) -> bool:
+        return config.budget.allows(cost_of(architecture, resolution))
+
+    def effort(architecture: Architecture) -> float:
+        return step_macs(architecture, config.fidelity)
+
+    return Sandwich(
+        space,
+        problem.reference,
+        effort=effort,
+        limit=min(effort(problem.reference), _dearest(problem, allowed, effort)),
+        allowed=allowed,
+        seed=config.seed,
+    )
+
+
+def _dearest(
+    problem: Problem,
+    allowed: Callable[[Architecture], bool],
+    effort: Callable[[Architecture], float],
+) -> float:
+    """The most that an allowed network takes, of some that are drawn; 0 where none is."""
+    rng = random.Random(problem.config.seed)
+    drawn = [problem.space.sample(rng) for _ in range(_DRAWN)]
+    return max((effort(a) for a in drawn if allowed(a)), default=0.0)
