@@ -17,8 +17,9 @@ _STOPPED, _WENT_ON = "#9aa0a6", "#d62728"
 def save_learning_curves(study: optuna.Study, *, objective: int = 0, title: str = "") -> None:
     """Keep a picture of all trials' rungs with a study; a later one takes its place.
 
-    One objective's values over samples, but for failed trials. The dashboard shows it among the study's analytics
-    (``optuna_dashboard.save_plotly_graph_object``). Does nothing where no trial has rungs.
+    One objective's values over samples, but for failed trials. The dashboard shows it among the
+    study's analytics (``optuna_dashboard.save_plotly_graph_object``). Does nothing where no trial
+    has rungs.
     """
     states = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
     trials = study.get_trials(deepcopy=False, states=states)
