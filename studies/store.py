@@ -17,6 +17,7 @@ from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from search_spaces.task_spec import ArchitectureError
+from studies.curves import save_learning_curves
 from studies.errors import StudyError
 from studies.halving import FrontHalving, Standing
 from studies.objectives import Objective
@@ -197,6 +198,12 @@ class StudyStore:
             for name, value in outcome_attributes(record).items():
                 trial.set_user_attr(name, value)
         self._prune(record.number, "stopped", record.reason, constraints)
+
+    def draw_curves(self) -> None:
+        """Show the dashboard the first objective of all trials at their rungs, as they are now."""
+        with storage_errors(self.url):
+            title = (self._study.metric_names or [""])[0]
+            save_learning_curves(self._study, title=title)
 
     def upload(self, number: int, file: Path) -> str:
         """Keep a file of a trial; returns its id."""

@@ -12,10 +12,11 @@ import pytest
 
 from studies.errors import UsageError
 from studies.halving import FrontHalving, places_ahead, places_at_rung
+from studies.pareto import Direction
 from studies.ranking import nondominated_ranks
 
 _RUNGS = (0, 300, 1200)
-_BOTH = ("maximize", "minimize")
+_BOTH: tuple[Direction, ...] = ("maximize", "minimize")
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +24,13 @@ def _quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-def _study(directions: Sequence[str] = _BOTH) -> optuna.Study:
+def _study(directions: Sequence[Direction] = _BOTH) -> optuna.Study:
     return optuna.create_study(directions=directions, sampler=optuna.samplers.RandomSampler(seed=0))
 
 
 def _stopped(
     values: Sequence[Sequence[float]],
-    directions: Sequence[str] = _BOTH,
+    directions: Sequence[Direction] = _BOTH,
     *,
     rung: int = 300,
     constraints: Sequence[float] | None = None,

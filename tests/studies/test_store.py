@@ -198,6 +198,8 @@ def test_a_trial_that_was_stopped_early_is_read_back_with_its_rungs(
         RungRecord(samples=300, values=(1.25, 5e9), seconds=9.0),
     )
     assert load_study(url).record(0) == replace(record, rungs=rungs)
+    store.draw_curves()
+    assert load_study(url).record(0).rungs == rungs
 
 
 def test_every_sampler_goes_on_after_trials_that_were_stopped(
