@@ -48,9 +48,7 @@ class _Ties:
         ties = np.zeros((len(self.columns), len(self.means)))
         for row, logarithms in enumerate(self.columns):
             ties[row, logarithms] = 1.0
-        return Layout(
-            ties=ties, mean=np.array(self.means), deviation=np.array(self.deviations)
-        )
+        return Layout(ties=ties, mean=np.array(self.means), deviation=np.array(self.deviations))
 
 
 class CandidateFeatures:

@@ -99,9 +99,7 @@ class FrontModel:
             mean[:, m], deviation[:, m] = model.predict(candidates.features)
         front = self._values[self._front_rows(len(self._outcomes))]
         reference = self._reference(mean)
-        growth = expected_improvement(
-            mean, deviation, np.concatenate([front, believed]), reference
-        )
+        growth = expected_improvement(mean, deviation, np.concatenate([front, believed]), reference)
         return growth * self._chance(candidates)
 
     # --- parts ----------------------------------------------------------------------------------
@@ -163,7 +161,8 @@ class FrontModel:
             rows = [i for i in range(count) if self._outcomes[i].feasible is not None]
             rows = rows[:: -(-len(rows) // most)]
             return _final(
-                self.features[rows], np.array([float(bool(self._outcomes[i].feasible)) for i in rows])
+                self.features[rows],
+                np.array([float(bool(self._outcomes[i].feasible)) for i in rows]),
             )
         rows = list(self._telling(objective, count, most))
         if objective > 0 or not any(self._outcomes[i].rungs for i in rows):

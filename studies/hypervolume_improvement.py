@@ -22,9 +22,7 @@ _MOST_POINTS = {1: 1, 2: 512, 3: 32, 4: 12}
 _MOST_POINTS_BEYOND = 8
 
 
-def expected_improvement(
-    mean: Array, deviation: Array, front: Array, reference: Array
-) -> Array:
+def expected_improvement(mean: Array, deviation: Array, front: Array, reference: Array) -> Array:
     """Expected growth of the hypervolume for each candidate, (C,), to be made large.
 
     ``mean`` and ``deviation`` are (C, M), a deviation of 0 is a value known exactly; ``front`` is

@@ -84,9 +84,7 @@ class SeenSpace:
                 used[name] = params[name]
         return used
 
-    def _condition(
-        self, name: str, shown: Sequence[Params]
-    ) -> tuple[str, frozenset[Value]] | None:
+    def _condition(self, name: str, shown: Sequence[Params]) -> tuple[str, frozenset[Value]] | None:
         """An earlier parameter, and its values with which this one is never asked for."""
         if all(name in params for params in shown):
             return None
@@ -139,8 +137,9 @@ def from_unit(distribution: BaseDistribution, unit: float) -> Value:
         low, high = math.log(low), math.log(high)
     if isinstance(distribution, IntDistribution):
         if distribution.log:
-            return min(max(round(math.exp(low + unit * (high - low))), distribution.low),
-                       distribution.high)
+            return min(
+                max(round(math.exp(low + unit * (high - low))), distribution.low), distribution.high
+            )
         count = (distribution.high - distribution.low) // distribution.step + 1
         return distribution.low + min(int(unit * count), count - 1) * distribution.step
     assert isinstance(distribution, FloatDistribution)

@@ -68,9 +68,11 @@ class TrialHistory:
 
     def _outcome(self, trial: FrozenTrial) -> Outcome:
         complete = trial.state == TrialState.COMPLETE
-        values = tuple(s * v for s, v in zip(self._signs, trial.values, strict=True)) if (
-            complete and all(math.isfinite(v) for v in trial.values)
-        ) else None
+        values = (
+            tuple(s * v for s, v in zip(self._signs, trial.values, strict=True))
+            if (complete and all(math.isfinite(v) for v in trial.values))
+            else None
+        )
         learns = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         rungs = {
             float(step): self._signs[0] * value
