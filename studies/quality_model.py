@@ -3,9 +3,9 @@
 k((x, s), (x', s')) = v · (1 + r) exp(-r) · exp(-λ |s - s'|), r² = 2 Σ w_p (x_p - x'_p)². The first
 factor is a Matérn kernel of order 3/2 (Rasmussen & Williams 2006, equation 4.17) with a weight for
 each feature. The second ties the stages s of training of one candidate together, as in MOBSTER
-(Klein et al. 2020, arXiv:2003.10865), with a correlation that is learnt. Weights, variance, noise and λ are the most probable ones under log-normal priors,
-found by gradient steps of bounded number from the same start, so that they follow from the
-observations alone.
+(Klein et al. 2020, arXiv:2003.10865), with a correlation that is learnt. Weights, variance, noise
+and λ are the most probable ones under log-normal priors, found by gradient steps of bounded number
+from the same start, so that they follow from the observations alone.
 """
 
 from __future__ import annotations
@@ -76,8 +76,11 @@ class Kernel:
         r = np.sqrt(2 * squared_distance(a.features, b.features, self.weights))
         if a.stage.any() or b.stage.any():
             apart = np.abs(a.stage[:, None] - b.stage[None, :])
-            return (1 + r) * np.exp(-r - self.decay * apart)
-        return (1 + r) * np.exp(-r)
+            r_and_decay = -r - self.decay * apart
+        else:
+            r_and_decay = -r
+        correlation: Array = (1 + r) * np.exp(r_and_decay)
+        return correlation
 
 
 def squared_distance(a: Array, b: Array, weights: Array) -> Array:

@@ -40,7 +40,8 @@ class Outcome:
 class TrialHistory:
     """Finished trials in the order in which they ended, and the ones that go on.
 
-    ``finished`` only grows, ``going_on`` holds parameters by number. ``distributions`` is the union of what trials asked for, in order.
+    ``finished`` only grows, ``going_on`` holds parameters by number. ``distributions`` is the union
+    of what trials asked for, in order.
     """
 
     def __init__(self, directions: Sequence[StudyDirection]) -> None:
