@@ -1,10 +1,11 @@
-"""Candidates to choose from: draws from the space that change slowly, and the front's neighbours."""
+"""Candidates to choose from: draws that change slowly, and the neighbours of the front."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,14 @@ from studies.candidate_space import CandidateSpace, Params
 Array = NDArray[np.float64]
 #: A value that is exact before a candidate is evaluated.
 Known = Callable[[Params], float]
+Draw = Callable[[random.Random], Params]
 
 #: Draws of a block, blocks at a time, and trials after which the oldest block is replaced.
-_BLOCK, _BLOCKS, _RENEWAL = 500, 3, 25
-#: Neighbours of a front's member, and members that get some.
-_NEIGHBOURS, _MEMBERS = 32, 40
+_BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
+#: Draws that set the scale of costs.
+_FIRST = 200
+#: Neighbours of a front's member, trials after which they are drawn anew, and members with some.
+_NEIGHBOURS, _NEIGHBOURS_RENEWAL, _MEMBERS = 32, 10, 40
 #: Draws for each candidate that is wanted, where few are feasible.
 _MOST_DRAWS = 20
 
@@ -36,8 +40,8 @@ class Candidates:
 class CandidatePool:
     """Feasible candidates of a space; which ones follows from the seed and the count of trials.
 
-    What is drawn is kept while it is in use, so that a trial pays for few new candidates: 60 draws
-    and, where the front changed, 32 neighbours of each new member.
+    What is drawn is kept while it is in use, so that a trial pays for few new candidates: on
+    average 50 draws and three neighbours of each member of the front.
     """
 
     def __init__(
@@ -51,15 +55,15 @@ class CandidatePool:
         self._known = [known[index] for index in sorted(known)]
         self._kept: dict[str, Candidates] = {}
         everything = getattr(space, "everything", lambda: None)()
-        self._everything = everything is not None
-        first = (
-            [params for params in everything if self._allows(params)]
-            if self._everything
-            else self._draws("block 0", space.sample, _BLOCK)
-        )
+        self._everything: Candidates | None = None
+        if everything is not None:
+            first = [params for params in everything if self._allows(params)]
+        else:
+            first = self._draws("first", space.sample, _FIRST)
         costs = self._costs(first)
         self.features = CandidateFeatures(space.distributions, costs)
-        self._first = self._described(first, costs)
+        if everything is not None:
+            self._everything = self._described(first, costs)
 
     def describe(self, params: Sequence[Params]) -> Candidates:
         """Costs and features of given candidates."""
@@ -70,40 +74,38 @@ class CandidatePool:
 
         Empty where no draw was feasible.
         """
-        if self._everything:
-            return self._first
-        period = count // _RENEWAL
-        newest = max(period, _BLOCKS - 1)
-        blocks = range(newest - _BLOCKS + 1, newest + 1)
-        wanted = {
-            f"block {b}": lambda b=b: self._draws(f"block {b}", self._space.sample, _BLOCK)
-            for b in blocks
-            if b > 0
-        }
-        step = max(1, -(-len(front) // _MEMBERS))
-        for number, params in front[::step]:
-            name = f"near {number} in {period}"
-            wanted[name] = lambda name=name, params=params: self._draws(
-                name, lambda rng: self._space.mutate(params, rng), _NEIGHBOURS
-            )
+        if self._everything is not None:
+            return self._everything
         kept = {}
-        for name, draws in wanted.items():
-            kept[name] = self._kept[name] if name in self._kept else self.describe(draws())
+        for name, (draw, wanted) in self._wanted(front, count).items():
+            kept[name] = self._kept.get(name) or self.describe(self._draws(name, draw, wanted))
         self._kept = kept
-        parts = [*([self._first] if blocks[0] == 0 else []), *kept.values()]
         return Candidates(
-            params=[params for part in parts for params in part.params],
-            costs=np.concatenate([part.costs for part in parts]),
-            features=np.concatenate([part.features for part in parts]),
+            params=[params for part in kept.values() for params in part.params],
+            costs=np.concatenate([part.costs for part in kept.values()]),
+            features=np.concatenate([part.features for part in kept.values()]),
         )
+
+    def _wanted(
+        self, front: Sequence[tuple[int, Params]], count: int
+    ) -> dict[str, tuple[Draw, int]]:
+        """What is to be drawn, by name; the name is the seed."""
+        oldest = count // _RENEWAL
+        wanted: dict[str, tuple[Draw, int]] = {
+            f"block {block}": (self._space.sample, _BLOCK)
+            for block in range(oldest, oldest + _BLOCKS)
+        }
+        period = count // _NEIGHBOURS_RENEWAL
+        for number, params in front[:: max(1, -(-len(front) // _MEMBERS))]:
+            beside = partial(self._space.mutate, params)
+            wanted[f"near {number} in {period}"] = (beside, _NEIGHBOURS)
+        return wanted
 
     def spare(self, count: int) -> Iterator[Params]:
         """Some more feasible draws, for when all others were tried."""
         yield from self._draws(f"spare {count}", self._space.sample, _BLOCK)
 
-    def _draws(
-        self, name: str, draw: Callable[[random.Random], Params], wanted: int
-    ) -> list[Params]:
+    def _draws(self, name: str, draw: Draw, wanted: int) -> list[Params]:
         """Different feasible draws, as many as are wanted if enough are feasible."""
         rng = random.Random(f"{self._seed}/{name}")
         found: dict[object, Params] = {}

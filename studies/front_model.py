@@ -159,11 +159,9 @@ class FrontModel:
         """What the first ``count`` outcomes say of an objective, from the ``most`` telling ones."""
         if objective == _FEASIBLE:
             rows = [i for i in range(count) if self._outcomes[i].feasible is not None]
-            rows = rows[:: -(-len(rows) // most)]
-            return _final(
-                self.features[rows],
-                np.array([float(bool(self._outcomes[i].feasible)) for i in rows]),
-            )
+            rows = rows[:: max(1, -(-len(rows) // most))]
+            holds = [float(bool(self._outcomes[i].feasible)) for i in rows]
+            return _final(self.features[rows], np.array(holds))
         rows = list(self._telling(objective, count, most))
         if objective > 0 or not any(self._outcomes[i].rungs for i in rows):
             return _final(self.features[rows], self._values[rows, objective])
@@ -186,7 +184,7 @@ class FrontModel:
         )
 
     def _telling(self, objective: int, count: int, most: int) -> Rows:
-        """Rows of the trials to learn from: all, or half near the front, then new ones, then any."""
+        """Rows to learn from: all, or half near the front, a quarter new, and some of the rest."""
         rows = np.flatnonzero(np.isfinite(self._values[:count, objective]))
         if len(rows) <= most:
             return rows

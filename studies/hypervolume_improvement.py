@@ -9,6 +9,7 @@ objective that is known exactly, EI(t) is (t - y)⁺ itself.
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 #: Front points kept by number of objectives, so that the boxes stay a few hundred.
 _MOST_POINTS = {1: 1, 2: 512, 3: 32, 4: 12}
@@ -55,7 +57,7 @@ def _boxes(front: Array, reference: Array) -> tuple[list[Array], list[Array]]:
     front = front[np.argsort(front[:, -1], kind="stable")]
     edges = [-math.inf, *front[:, -1], reference[-1]]
     lower, upper = [], []
-    for count, (low, high) in enumerate(zip(edges, edges[1:], strict=False)):
+    for count, (low, high) in enumerate(itertools.pairwise(edges)):
         if low < high:
             lows, highs = _boxes(non_dominated(front[:count, :-1]), reference[:-1])
             lower += [np.append(corner, low) for corner in lows]
@@ -68,14 +70,15 @@ def non_dominated(points: Array) -> Array:
     return points[non_dominated_rows(points)]
 
 
-def non_dominated_rows(points: Array) -> NDArray[np.intp]:
+def non_dominated_rows(points: Array) -> Rows:
     """Indices of the rows that no other row dominates, the first of equal ones, best first."""
     if not len(points):
         return np.zeros(0, dtype=np.intp)
     left = np.lexsort(points.T[::-1])
     if points.shape[1] == 2:
         best = np.minimum.accumulate(points[left, 1])
-        return left[np.append(True, points[left[1:], 1] < best[:-1])]
+        first: Rows = left[np.append(True, points[left[1:], 1] < best[:-1])]
+        return first
     kept = []
     while len(left):
         kept.append(left[0])

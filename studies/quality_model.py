@@ -1,12 +1,11 @@
 """A Gaussian process that predicts a candidate's quality, also from cheaper, earlier values.
 
-k((x, s), (x', s')) = v · exp(-√(Σ w_p (x_p - x'_p)²)) · exp(-λ |s - s'|). The first factor is
-rough and has heavy tails: qualities of discrete architectures jump where single choices interact,
-and a smooth kernel trusts them less where it counts. The second ties the stages s of training of
-one candidate together, as in MOBSTER (Klein et al. 2020, arXiv:2003.10865), with a correlation
-that is learnt. Weights, variance, noise and λ are the most probable ones under log-normal priors,
-found by gradient steps of bounded number from the same start, so that they follow from the
-observations alone.
+k((x, s), (x', s')) = v · (1 + r) exp(-r) · exp(-λ |s - s'|), r² = 2 Σ w_p (x_p - x'_p)². The first
+factor is a Matérn kernel of order 3/2 (Rasmussen & Williams 2006, equation 4.17) with a weight for
+each feature. The second ties the stages s of training of one candidate together, as in MOBSTER
+(Klein et al. 2020, arXiv:2003.10865), with a correlation that is learnt. Weights, variance, noise
+and λ are the most probable ones under log-normal priors, found by gradient steps of bounded number
+from the same start, so that they follow from the observations alone.
 """
 
 from __future__ import annotations
@@ -74,9 +73,14 @@ class Kernel:
 
     def correlation(self, a: Observations, b: Observations) -> Array:
         """Correlation of each of N with each of C, (N, C)."""
-        root = np.sqrt(squared_distance(a.features, b.features, self.weights))
-        apart = np.abs(a.stage[:, None] - b.stage[None, :])
-        return np.exp(-root - self.decay * apart) if apart.any() else np.exp(-root)
+        r = np.sqrt(2 * squared_distance(a.features, b.features, self.weights))
+        if a.stage.any() or b.stage.any():
+            apart = np.abs(a.stage[:, None] - b.stage[None, :])
+            r_and_decay = -r - self.decay * apart
+        else:
+            r_and_decay = -r
+        correlation: Array = (1 + r) * np.exp(r_and_decay)
+        return correlation
 
 
 def squared_distance(a: Array, b: Array, weights: Array) -> Array:
@@ -121,19 +125,19 @@ class _Posterior:
         """Rasmussen & Williams 2006, equations 5.8 and 5.9, plus the prior."""
         kernel = Kernel.from_logarithms(logarithms, self._layout)
         features, n = self._observations.features, len(self._value)
-        root = np.sqrt(squared_distance(features, features, kernel.weights))
-        np.fill_diagonal(root, 0.0)
-        covariance = kernel.variance * np.exp(-root - kernel.decay * self._apart)
-        root_of = np.linalg.cholesky(covariance + (kernel.noise + _JITTER) * np.eye(n))
-        half = np.linalg.inv(root_of)
+        r = np.sqrt(2 * squared_distance(features, features, kernel.weights))
+        decay = kernel.variance * np.exp(-r - kernel.decay * self._apart)
+        covariance = (1 + r) * decay
+        root = np.linalg.cholesky(covariance + (kernel.noise + _JITTER) * np.eye(n))
+        half = np.linalg.inv(root)
         inverse = half.T @ half
         alpha = inverse @ self._value
         off = (logarithms - self.mean) / self._deviation
-        loss = 0.5 * self._value @ alpha + np.log(np.diag(root_of)).sum() + 0.5 * off @ off
+        loss = 0.5 * self._value @ alpha + np.log(np.diag(root)).sum() + 0.5 * off @ off
 
         outer = 0.5 * (inverse - np.outer(alpha, alpha))
         by_covariance = outer * covariance
-        by_square = np.where(root > _JITTER, -0.5 * by_covariance / np.maximum(root, _JITTER), 0.0)
+        by_square = -outer * decay  # d (1 + r) exp(-r) / d r² = -exp(-r) / 2
         by_weight = 2 * (self._square.T @ by_square.sum(axis=1)) - 2 * np.einsum(
             "np,np->p", features, by_square @ features
         )

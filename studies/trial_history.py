@@ -12,6 +12,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from studies.candidate_space import Params
+from studies.rungs import read_rungs
 
 #: Where Optuna keeps the parameters of a queued trial.
 _FIXED = "fixed_params"
@@ -77,7 +78,7 @@ class TrialHistory:
         learns = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
         rungs = {
             float(step): self._signs[0] * value
-            for step, value in sorted(trial.intermediate_values.items())
+            for step, value in sorted(_early_values(trial).items())
             if learns and math.isfinite(value)
         }
         constraints = trial.constraints.values() if learns else ()
@@ -88,6 +89,12 @@ class TrialHistory:
             rungs=rungs,
             feasible=all(c <= 0 for c in constraints) if constraints else None,
         )
+
+
+def _early_values(trial: FrozenTrial) -> dict[int, float]:
+    """The first objective by samples trained on: Optuna's intermediate values, and rungs."""
+    rungs = {rung.samples: rung.values[0] for rung in read_rungs(trial.user_attrs) if rung.values}
+    return rungs | trial.intermediate_values
 
 
 def _params(trial: FrozenTrial) -> Params:
