@@ -115,7 +115,7 @@ class SearchSpace:
         return parameters.build(self, Ask(suggester=suggester))
 
     def choices(self) -> dict[str, tuple[Choice, ...]]:
-        """All parameters that ``suggest`` may ask for, with their choices; some depend on others."""
+        """All parameters that ``suggest`` may ask for, with their choices."""
         return parameters.choices(self)
 
     def architecture(self, chosen: Mapping[str, object]) -> Architecture:

@@ -28,9 +28,9 @@ class SearchConfig:
     ``tasks`` empty means every task that the sources label, of the embedded world the usual
     three. ``kinds`` holds the behaviours of tasks; add your own. ``fix`` narrows the space, axis
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
-    candidate that would not end in time. With ``share_weights`` candidates begin with weights of one
-    elastic network; with ``early_stopping`` the better one in ``reduction`` goes on at each rung.
-    ``pretrained`` are weights with which candidates and
+    candidate that would not end in time. With ``share_weights`` candidates begin with the weights
+    of one elastic network; with ``early_stopping`` the better one in ``reduction`` goes on at each
+    rung. ``pretrained`` are weights with which candidates and
     baselines of the same encoder begin. ``study`` empty means a name made of all that makes
     trials comparable. ``data_specs`` and ``pretrained_specs`` say how a command line named
     ``sources`` and ``pretrained``, so that the study can open them again; empty for those that a

@@ -102,7 +102,7 @@ class Proposals:
         """
         for attempt in range(_MOST_PROPOSALS):
             statuses = [record.status for record in store.records()]
-            finished = sum(s in ("complete", "refused", "repeated") for s in statuses)
+            finished = sum(s in ("complete", "stopped", "refused", "repeated") for s in statuses)
             seed = zlib.crc32(f"{self._config.seed}/{finished}/{attempt}".encode())
             if "waiting" not in statuses and self._draws(trained, attempt):
                 drawn = self._drawn(random.Random(seed), trained)

@@ -113,7 +113,8 @@ def _place(plan: Plan, node: Node) -> str:
     a = plan.architecture
     _, part, name = node.name.split(".")
     if node.kind in ("stem", "stage"):
-        return f"encoder/{blocks_of(a.encoder)}/{weights_of(tuple(part.split('+')), a.task_names)}/{name}"
+        group = weights_of(tuple(part.split("+")), a.task_names)
+        return f"encoder/{blocks_of(a.encoder)}/{group}/{name}"
     if node.kind == "augmentation":
         return f"augmentation/{blocks_of(a.encoder)}/{part}/{name}"
     if node.kind == "fusion":

@@ -1,4 +1,4 @@
-"""The weights that all architectures of a space share: lent to networks, moved by what they learn."""
+"""The weights that all architectures of a space share: lent to networks, moved by gradients."""
 
 from __future__ import annotations
 

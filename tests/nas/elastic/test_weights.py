@@ -129,7 +129,7 @@ def test_a_branch_begins_with_the_weights_of_the_trunk() -> None:
     branched = replace(_NARROW, sharing=Sharing.shared(tasks, depth=2))
     branches = weights.network(branched).state_dict()
     for task in tasks:
-        name = f"layer4.0.conv1.weight"
+        name = "layer4.0.conv1.weight"
         assert torch.equal(
             branches[f"encoder.{task}.{name}"], trunk[f"encoder.{'+'.join(tasks)}.{name}"]
         )
