@@ -10,12 +10,23 @@ from nas.elastic.statistics import estimate_statistics
 from nas.elastic.weights import ElasticWeights
 from nas.training import StepProgress
 from search_spaces.architecture import Architecture
+from studies.config import SearchConfig
 from studies.workbench import Trained, Workbench
 
 #: Share of a candidate's samples at the first rung at which it trains on its own.
 _FIRST_SHARE = 0.25
 #: Training batches on which inherited statistics are estimated anew.
 _BATCHES = 8
+
+
+def rungs_of(config: SearchConfig) -> tuple[int, ...]:
+    """The rungs of a search in samples; the last one alone where nothing is stopped early."""
+    samples = config.fidelity.samples
+    if not config.early_stopping:
+        return (samples,)
+    first = round(_FIRST_SHARE * samples)
+    inherited = [0] if config.share_weights else []
+    return (*inherited, *([first] if 0 < first < samples else []), samples)
 
 
 class Course:
@@ -27,15 +38,12 @@ class Course:
     """
 
     def __init__(
-        self, bench: Workbench, *, weights: ElasticWeights | None, early_stopping: bool
+        self, bench: Workbench, rungs: Sequence[int], weights: ElasticWeights | None
     ) -> None:
         self._bench = bench
         self._weights = weights
+        self.rungs = tuple(rungs)
         self._calibration: dict[int, list[Tensor]] = {}
-        samples = bench.fidelity.samples
-        first = round(_FIRST_SHARE * samples)
-        early = [*([0] if weights else []), *([first] if 0 < first < samples else [])]
-        self.rungs: tuple[int, ...] = (*(early if early_stopping else []), samples)
 
     def train(
         self,

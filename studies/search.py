@@ -16,7 +16,7 @@ from nas.network import Network
 from nas.training import TrainingError
 from studies.admission import network_key
 from studies.config import SearchConfig
-from studies.course import Course
+from studies.course import Course, rungs_of
 from studies.delta_m import delta_m, small_denominators
 from studies.errors import StudyError
 from studies.halving import FrontHalving
@@ -146,7 +146,7 @@ class Search:
 
     def _prepare_course(self, store: StudyStore) -> None:
         weights = self._shared_weights(store) if self.config.share_weights else None
-        self.course = Course(self.bench, weights=weights, early_stopping=self.config.early_stopping)
+        self.course = Course(self.bench, rungs_of(self.config), weights)
         self.halving = FrontHalving(rungs=self.course.rungs, reduction=self.config.reduction)
 
     def _shared_weights(self, store: StudyStore) -> ElasticWeights:

@@ -15,9 +15,9 @@ from nas.elastic.sandwich import Sandwich
 from nas.elastic.training import ElasticTraining
 from nas.elastic.weights import ElasticWeights
 from nas.training import StepProgress
+from nas.training_cost import step_macs
 from search_spaces.architecture import Architecture
 from studies.errors import StudyError
-from studies.estimate import step_macs
 from studies.problem import Problem
 from studies.workbench import Workbench
 

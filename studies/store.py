@@ -102,6 +102,11 @@ class StudyStore:
             raise StudyError(f"trial {record.number} has no weights: it is {record.status}")
         return self._artifact(record.weights, f"the weights of trial {record.number}")
 
+    def has_shared_weights(self) -> bool:
+        """Whether the weights that candidates share are trained."""
+        with storage_errors(self.url):
+            return _SHARED_WEIGHTS in self._study.user_attrs
+
     def shared_weights(self) -> bytes | None:
         """The file of the weights that candidates share, None before there is one."""
         with storage_errors(self.url):
