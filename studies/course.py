@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from nas.elastic.statistics import estimate_statistics
 from nas.elastic.weights import ElasticWeights
+from nas.network import Network
 from nas.training import StepProgress
 from search_spaces.architecture import Architecture
 from studies.config import SearchConfig
@@ -43,7 +42,6 @@ class Course:
         self._bench = bench
         self._weights = weights
         self.rungs = tuple(rungs)
-        self._calibration: dict[int, list[Tensor]] = {}
 
     def train(
         self,
@@ -60,12 +58,14 @@ class Course:
         if self._weights is None:
             return self._bench.train_candidate(architecture, progress, end=end)
         if before is None:
-            before = self._inherited(architecture, self._weights)
+            network = inherited(self._bench, self._weights, architecture)
             if rung == 0:
-                return before
+                return self._bench.judge(network)
+        else:
+            network = before.network
         begin = self._before(rung) / self.rungs[-1]
         return self._bench.train_candidate(
-            architecture, progress, network=before.network, begin=begin, end=end
+            architecture, progress, network=network, begin=begin, end=end
         )
 
     def _before(self, rung: int) -> int:
@@ -73,15 +73,14 @@ class Course:
         place = self.rungs.index(rung)
         return self.rungs[place - 1] if place else 0
 
-    def _inherited(self, architecture: Architecture, weights: ElasticWeights) -> Trained:
-        network = weights.network(architecture).to(self._bench.device)
-        estimate_statistics(network, self._frames(architecture.streams))
-        return self._bench.judge(network)
 
-    def _frames(self, streams: int) -> Sequence[Tensor]:
-        """Training frames on which statistics are estimated, the same for every candidate."""
-        if streams not in self._calibration:
-            data = self._bench.data.for_tasks(tuple(self._bench.tasks), streams=streams)
-            steps = range(min(_BATCHES, len(data)))
-            self._calibration[streams] = [data.batch(step).frames for step in steps]
-        return self._calibration[streams]
+def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architecture) -> Network:
+    """The network of an architecture with the weights that it shares with all others.
+
+    Its statistics are estimated on training frames, the same for every candidate.
+    """
+    network = weights.network(architecture).to(bench.device)
+    data = bench.data.for_tasks(architecture.task_names, streams=architecture.streams)
+    steps = range(min(_BATCHES, len(data)))
+    estimate_statistics(network, [data.batch(step).frames for step in steps])
+    return network
