@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from nas.elastic.statistics import estimate_statistics
 from nas.elastic.weights import ElasticWeights
-from nas.training import StepProgress
+from nas.training import StepProgress, TrainingError
 from search_spaces.architecture import Architecture
 from studies.workbench import Trained, Workbench
 
@@ -66,9 +67,13 @@ class Course:
         return self.rungs[place - 1] if place else 0
 
     def _inherited(self, architecture: Architecture, weights: ElasticWeights) -> Trained:
-        network = weights.network(architecture).to(self._bench.device)
-        estimate_statistics(network, self._frames(architecture.streams))
-        return self._bench.judge(network)
+        """With a copy of the weights, so that they depend on no candidate that came before."""
+        try:
+            network = weights.copy().network(architecture).to(self._bench.device)
+            estimate_statistics(network, self._frames(architecture.streams))
+            return self._bench.judge(network)
+        except torch.OutOfMemoryError:
+            raise TrainingError(f"out of memory on {self._bench.device}") from None
 
     def _frames(self, streams: int) -> Sequence[Tensor]:
         """Training frames on which statistics are estimated, the same for every candidate."""
