@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
+
 from nas.elastic.statistics import estimate_statistics
 from nas.elastic.weights import ElasticWeights
 from nas.network import Network
-from nas.training import StepProgress
+from nas.training import StepProgress, TrainingError
 from search_spaces.architecture import Architecture
 from studies.config import SearchConfig
 from studies.workbench import Trained, Workbench
@@ -77,10 +79,15 @@ class Course:
 def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architecture) -> Network:
     """The network of an architecture with the weights that it shares with all others.
 
-    Its statistics are estimated on training frames, the same for every candidate.
+    Its statistics are estimated on training frames, the same for every candidate. What it needs
+    beyond the shared weights is made for it alone, so that it depends on no candidate before.
+    Raises ``TrainingError`` where the device has no memory for it.
     """
-    network = weights.network(architecture).to(bench.device)
     data = bench.data.for_tasks(architecture.task_names, streams=architecture.streams)
     steps = range(min(_BATCHES, len(data)))
-    estimate_statistics(network, [data.batch(step).frames for step in steps])
+    try:
+        network = weights.copy().network(architecture).to(bench.device)
+        estimate_statistics(network, [data.batch(step).frames for step in steps])
+    except torch.OutOfMemoryError:
+        raise TrainingError(f"out of memory on {bench.device}") from None
     return network

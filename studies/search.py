@@ -93,7 +93,7 @@ class Search:
         self.proposals.seen = {
             network_key(r.architecture): r.number
             for r in records
-            if r.architecture is not None and r.status in ("complete", "failed")
+            if r.architecture is not None and r.status in ("complete", "failed", "stopped")
         }
         self.trained = sum(r.status == "complete" for r in records)
         if self.trained >= self.config.trials:

@@ -111,7 +111,14 @@ class StudyStore:
         """The file of the weights that candidates share, None before there is one."""
         with storage_errors(self.url):
             artifact = self._study.user_attrs.get(_SHARED_WEIGHTS)
-        return None if artifact is None else self._artifact(artifact, "the shared weights")
+        if artifact is None:
+            return None
+        try:
+            return self._artifact(artifact, "the shared weights")
+        except StudyError as error:
+            raise StudyError(
+                f"{error}; put the folder back as it was or begin another study with --study NAME"
+            ) from None
 
     def keep_shared_weights(self, file: Path) -> None:
         """Keep the file of the weights that candidates share."""

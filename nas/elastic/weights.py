@@ -50,6 +50,16 @@ class ElasticWeights:
             piece.own.copy_(piece.shared)
         return network
 
+    def copy(self) -> ElasticWeights:
+        """The same weights, but what one of the two makes when a network needs it is its own.
+
+        What is made depends on the network that first needs it. The learnt weights are not copied:
+        a training moves those of both.
+        """
+        twin = ElasticWeights(self.statistics, seed=self.seed)
+        twin.tensors = dict(self.tensors)
+        return twin
+
     def slices(self, network: Network) -> Iterator[Slice]:
         """Every piece of a network beside the shared weights that it stands for."""
         found = list(addresses(network))
