@@ -16,7 +16,7 @@ from studies.workbench import Trained, Workbench
 #: Share of a candidate's samples at the first rung at which it trains on its own.
 _FIRST_SHARE = 0.25
 #: Training batches on which inherited statistics are estimated anew.
-_BATCHES = 8
+CALIBRATION_BATCHES = 8
 
 
 def rungs_of(config: SearchConfig) -> tuple[int, ...]:
@@ -82,6 +82,6 @@ class Course:
         """Training frames on which statistics are estimated, the same for every candidate."""
         if streams not in self._calibration:
             data = self._bench.data.for_tasks(tuple(self._bench.tasks), streams=streams)
-            steps = range(min(_BATCHES, len(data)))
+            steps = range(min(CALIBRATION_BATCHES, len(data)))
             self._calibration[streams] = [data.batch(step).frames for step in steps]
         return self._calibration[streams]
