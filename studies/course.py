@@ -17,7 +17,7 @@ from studies.workbench import Trained, Workbench
 #: Share of a candidate's samples at the first rung at which it trains on its own.
 _FIRST_SHARE = 0.25
 #: Training batches on which inherited statistics are estimated anew.
-_BATCHES = 8
+CALIBRATION_BATCHES = 8
 
 
 def rungs_of(config: SearchConfig) -> tuple[int, ...]:
@@ -84,7 +84,7 @@ def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architect
     Raises ``TrainingError`` where the device has no memory for it.
     """
     data = bench.data.for_tasks(architecture.task_names, streams=architecture.streams)
-    steps = range(min(_BATCHES, len(data)))
+    steps = range(min(CALIBRATION_BATCHES, len(data)))
     try:
         network = weights.copy().network(architecture).to(bench.device)
         estimate_statistics(network, [data.batch(step).frames for step in steps])

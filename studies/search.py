@@ -159,6 +159,7 @@ class Search:
         if kept is not None:
             return load_weights(kept, self.bench, self.config.seed)
         self.observer.training_starts("shared weights", self.problem.reference)
+        begin = time.monotonic()
         try:
             weights = train_shared_weights(self.problem, self.bench, self.observer.training_step)
         except TrainingError as error:
@@ -168,7 +169,7 @@ class Search:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "shared.safetensors"
             save_weights(weights, file)
-            store.keep_shared_weights(file)
+            store.keep_shared_weights(file, time.monotonic() - begin)
         return weights
 
     # --- candidates ---------------------------------------------------------------------------
