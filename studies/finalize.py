@@ -131,6 +131,10 @@ class Finalization:
         self.options = options
         self.observer = observer
         self.before = read_result(store)
+        if options.inherit and not store.has_shared_weights():
+            raise StudyError(
+                f"study {store.name} has no shared weights to inherit; use --from scratch"
+            )
         self.problem = problem_of(replace(config, tasks=tuple(self.before.primary)))
         self.trials = tuple(self._chosen())
         for record in self.trials:
@@ -291,10 +295,7 @@ class Finalization:
     def _shared_weights(self, bench: Workbench) -> ElasticWeights:
         if self._weights is None:
             kept = self.store.shared_weights()
-            if kept is None:
-                raise StudyError(
-                    f"study {self.store.name} has no shared weights to inherit; use --from scratch"
-                )
+            assert kept is not None
             self._weights = load_weights(kept, bench, self.problem.config.seed)
         return self._weights
 

@@ -154,10 +154,20 @@ def verdict(result: StudyResult) -> str:
     together = f"all single-task networks together ({written('macs', result.single_task_macs)})"
     found = f"trial {best.number} has Δm {best.delta_m:+.1f} % at {written('macs', best.macs)}"
     if beats_single_tasks(best, result):
-        return f"{found}: better than {together}, and cheaper"
+        return f"{found}: better than {together}, and cheaper{_terms(result)}"
     return (
         f"no network of the front is better and cheaper than {together}: {found}, the best; "
-        "more --trials may find one"
+        f"more --trials may find one{_terms(result)}"
+    )
+
+
+def _terms(result: StudyResult) -> str:
+    """What the comparison with single-task networks leaves out."""
+    if not result.inherits or result.finalists is not None:
+        return ""
+    return (
+        ". Candidates began with shared weights, single-task networks from scratch: "
+        "neurall-search finalize compares them on equal terms"
     )
 
 

@@ -22,7 +22,7 @@ class StudyResult:
 
     ``objectives`` are name, direction and unit of each; ``primary`` and ``directions`` say which
     metric of a task counts, and which way is better; ``constants`` are the metrics of the best
-    constant prediction by task. ``finalists`` are networks that were trained anew over several
+    constant prediction by task; ``inherits`` says that candidates began with shared weights. ``finalists`` are networks that were trained anew over several
     seeds and judged on the test split, None where none was.
     """
 
@@ -37,6 +37,7 @@ class StudyResult:
     baselines: Mapping[str, Baseline]
     trials: tuple[TrialRecord, ...]
     interrupted: bool = False
+    inherits: bool = False
     finalists: Finalists | None = None
 
     @property
@@ -111,6 +112,7 @@ def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
         baselines=baselines,
         trials=trials,
         interrupted=interrupted,
+        inherits=store.has_shared_weights(),
         finalists=read_finalists(
             store,
             trials=[trial for trial in trials if trial.status == "complete"],

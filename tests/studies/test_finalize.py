@@ -186,7 +186,7 @@ def test_networks_inherit_where_asked_and_single_task_ones_never_do(
         ran(store, config, seeds=1, inherit=True)
     artifact_folder(store.url).mkdir(exist_ok=True)
     save_weights(ElasticWeights({}, seed=0), tmp_path / "shared.safetensors")
-    store.keep_shared_weights(tmp_path / "shared.safetensors")
+    store.keep_shared_weights(tmp_path / "shared.safetensors", seconds=1.0)
     ran(store, config, seeds=1)
     outcome, trained = ran(store, config, seeds=1, inherit=True)
     front = read_result(store).front
