@@ -27,6 +27,8 @@ _LEAST = 3
 #: A value further behind the median than this many times what the best one is before it does not
 #: set the reference point.
 _OUTLIER = 3.0
+#: How far beyond the worst value the reference point lies, in ranges of values.
+_MARGIN = 0.25
 #: Stands for an objective: whether constraints hold.
 _FEASIBLE = -1
 
@@ -125,7 +127,8 @@ class FrontModel:
                 reference[m] = max(worst, mean[:, m].max())
             else:
                 middle = float(np.median(seen))
-                reference[m] = min(worst, middle + _OUTLIER * (middle - seen.min()))
+                worst = min(worst, middle + _OUTLIER * (middle - seen.min()))
+                reference[m] = worst + _MARGIN * (worst - seen.min())
         return reference
 
     def _chance(self, candidates: Candidates) -> Array | float:

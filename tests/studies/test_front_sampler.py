@@ -1,0 +1,232 @@
+"""What every study can expect of the front sampler, and that it learns."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from studies.candidate_space import Params
+from studies.errors import UsageError
+from studies.front_sampler import FrontSampler
+from studies.pareto import front_indices
+
+NAMES = [f"p{i}" for i in range(5)]
+CHOICES = ["none", "skip", "small", "large"]
+GAIN = {"none": 0.0, "skip": 1.0, "small": 3.0, "large": 4.0}
+COST = {"none": 1.0, "skip": 1.0, "small": 2.0, "large": 5.0}
+
+
+def cost(params: Params) -> float:
+    return sum(COST[str(params[name])] for name in NAMES)
+
+
+def quality(params: Params) -> float:
+    gains = [GAIN[str(params[name])] * (i + 1) for i, name in enumerate(NAMES)]
+    return sum(gains) - (20.0 if params["p0"] == params["p1"] else 0.0)
+
+
+def suggest(trial: optuna.Trial) -> dict[str, str]:
+    return {name: trial.suggest_categorical(name, CHOICES) for name in NAMES}
+
+
+def two(trial: optuna.Trial) -> tuple[float, float]:
+    params = suggest(trial)
+    return quality(params), cost(params)
+
+
+def study_of(
+    sampler: optuna.samplers.BaseSampler, directions: Sequence[str] = ("maximize", "minimize")
+) -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(directions=list(directions), sampler=sampler)
+
+
+def asked(study: optuna.Study) -> list[tuple[object, ...]]:
+    return [tuple(sorted(trial.params.items())) for trial in study.trials]
+
+
+OBJECTIVES: dict[str, tuple[Sequence[str], Callable[[optuna.Trial], object], dict[int, object]]] = {
+    "one": (["maximize"], lambda t: quality(suggest(t)), {}),
+    "two, cost known": (["maximize", "minimize"], two, {1: cost}),
+    "two, none known": (["maximize", "minimize"], two, {}),
+    "two, all known": (["maximize", "minimize"], two, {0: quality, 1: cost}),
+    "two, cost first": (["minimize", "maximize"], lambda t: two(t)[::-1], {0: cost}),
+    "three": (
+        ["maximize", "minimize", "maximize"],
+        lambda t: (*two(t), float(t.params["p3"] == "skip")),
+        {1: cost},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_no_candidate_comes_twice(name: str) -> None:
+    directions, objective, known = OBJECTIVES[name]
+    study = study_of(FrontSampler(known=known, seed=1), directions)  # type: ignore[arg-type]
+    study.optimize(objective, n_trials=20)  # type: ignore[arg-type]
+    assert len(set(asked(study))) == 20
+
+
+def test_it_finds_more_of_the_front_than_random_draws() -> None:
+    every = [dict(zip(NAMES, v, strict=True)) for v in itertools.product(CHOICES, repeat=5)]
+    points = [(quality(p), cost(p)) for p in every]
+    best = {points[i] for i in front_indices(points, ["maximize", "minimize"])}
+
+    def found(sampler: optuna.samplers.BaseSampler) -> int:
+        study = study_of(sampler)
+        study.optimize(two, n_trials=40)
+        return len(best & {(t.values[0], t.values[1]) for t in study.trials})
+
+    for seed in range(2):
+        ours = found(FrontSampler(known={1: cost}, seed=seed))
+        assert ours >= 2 * found(optuna.samplers.RandomSampler(seed=seed))
+        assert ours >= 0.6 * len(best)
+
+
+def test_infeasible_candidates_are_never_proposed() -> None:
+    sampler = FrontSampler(
+        space=optuna_space(), known={1: cost}, feasible=lambda p: cost(p) <= 9, seed=0
+    )
+    study = study_of(sampler)
+    study.optimize(two, n_trials=20)
+    assert all(trial.values[1] <= 9 for trial in study.trials)
+
+
+def optuna_space() -> object:
+    from studies.seen_space import SeenSpace
+
+    return SeenSpace({n: optuna.distributions.CategoricalDistribution(CHOICES) for n in NAMES}, [])
+
+
+def test_violated_constraints_are_avoided_and_are_no_part_of_the_front() -> None:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        params = suggest(trial)
+        bad = params["p4"] == "large"
+        trial.set_constraint("p4", 1.0 if bad else -1.0)
+        return quality(params), cost(params)
+
+    study = study_of(FrontSampler(known={1: cost}, seed=0))
+    study.optimize(objective, n_trials=40)
+    late = [trial.params["p4"] == "large" for trial in study.trials[20:]]
+    assert sum(late) <= 5  # the best qualities are all there
+
+
+def test_running_and_waiting_candidates_are_not_proposed_again() -> None:
+    study = study_of(FrontSampler(known={1: cost}, seed=0))
+    study.optimize(two, n_trials=8)
+    study.enqueue_trial(dict.fromkeys(NAMES, "small"))
+    for _ in range(12):
+        suggest(study.ask())
+    assert len(set(asked(study))) == 20
+
+
+def test_a_trial_whose_parameters_are_not_asked_for_yet_is_not_proposed_again() -> None:
+    study = study_of(FrontSampler(space=optuna_space(), known={1: cost}, seed=0))  # type: ignore[arg-type]
+    study.optimize(two, n_trials=8)
+    first, second = study.ask(), study.ask()
+    assert first.relative_params != second.relative_params
+
+
+def test_going_on_is_the_same_as_not_having_stopped() -> None:
+    whole = study_of(FrontSampler(known={1: cost}, seed=3))
+    whole.optimize(two, n_trials=24)
+    parts = study_of(FrontSampler(known={1: cost}, seed=3))
+    for trials in (3, 10, 11):
+        parts.sampler = FrontSampler(known={1: cost}, seed=3)
+        parts.optimize(two, n_trials=trials)
+    assert asked(parts) == asked(whole)
+
+
+def test_seeds_differ() -> None:
+    first, second = (study_of(FrontSampler(known={1: cost}, seed=seed)) for seed in (0, 1))
+    first.optimize(two, n_trials=4)
+    second.optimize(two, n_trials=4)
+    assert asked(first) != asked(second)
+
+
+def test_a_space_that_was_tried_out_repeats_and_ends() -> None:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        value = trial.suggest_int("a", 0, 2) + 3 * trial.suggest_categorical("b", [0, 1])
+        return float(value), float(value % 4)
+
+    study = study_of(FrontSampler(seed=0))
+    study.optimize(objective, n_trials=9)
+    assert len(set(asked(study)[:6])) == 6
+    assert len(set(asked(study))) == 6
+
+
+def test_conditional_parameters_do_not_hide_repeats() -> None:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        kind = trial.suggest_categorical("kind", ["a", "b", "c"])
+        width = trial.suggest_int("width", 1, 4) if kind != "a" else 0
+        deep = kind == "c" and width > 2 and trial.suggest_categorical("deep", [True, False])
+        return width + 2.0 * deep, float(width)
+
+    study = study_of(FrontSampler(seed=0))
+    study.optimize(objective, n_trials=11)  # 1 + 4 + 2 + 2·2 there are
+    assert len(set(asked(study))) == 11
+
+
+def test_continuous_parameters_are_searched_too() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        x, y = trial.suggest_float("x", -1, 1), trial.suggest_float("y", 1e-3, 1, log=True)
+        return (x - 0.3) ** 2 + (np.log10(y) + 1) ** 2
+
+    study = study_of(FrontSampler(seed=0), ["minimize"])
+    study.optimize(objective, n_trials=30)
+    assert study.best_value < 0.02
+
+
+def test_stopped_trials_teach_by_their_early_values() -> None:
+    """All but a few trials are stopped at half of their quality; the best is found yet."""
+    study = study_of(FrontSampler(known={1: cost}, seed=0))
+    for number in range(30):
+        trial = study.ask()
+        value, known = two(trial)
+        _report(study, trial, {100: value / 2})
+        if number % 3:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            _report(study, trial, {400: value})
+            study.tell(trial, [value, known])
+    tried = [quality(trial.params) for trial in study.trials]
+    assert max(tried[10:]) > 50  # of 60, where random draws have a mean of 26
+    assert len(set(asked(study))) == 30
+
+
+def _report(study: optuna.Study, trial: optuna.Trial, values: dict[int, float]) -> None:
+    """``trial.report`` refuses studies with several objectives; the storage does not."""
+    for step, value in values.items():
+        study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+
+
+def test_trials_that_fail_or_are_refused_are_survived() -> None:
+    study = study_of(FrontSampler(known={1: cost}, seed=0))
+    for number in range(15):
+        trial = study.ask()
+        params = suggest(trial)
+        if number % 3 == 0:
+            study.tell(trial, [quality(params), cost(params)])
+        else:
+            study.tell(trial, state=[TrialState.PRUNED, TrialState.FAIL][number % 3 - 1])
+    assert len(set(asked(study))) == 15
+
+
+def test_it_can_be_sent_to_another_process() -> None:
+    study = study_of(FrontSampler(seed=2))
+    study.optimize(two, n_trials=8)
+    study.sampler = pickle.loads(pickle.dumps(study.sampler))
+    study.optimize(two, n_trials=2)
+    assert len(set(asked(study))) == 10
+
+
+def test_an_unknown_objective_is_refused() -> None:
+    study = study_of(FrontSampler(known={2: cost}))
+    with pytest.raises(UsageError, match="known objective 2"):
+        study.optimize(two, n_trials=1)
