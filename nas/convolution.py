@@ -11,7 +11,25 @@ from torch.nn import functional as F
 from nas.plan import Layer
 
 
-class UnevenConv2d(nn.Conv2d):
+class Unfilled:
+    """Leaves weights as they happen to lie in memory: ``nas.initialization`` fills them all.
+
+    Or whoever loads them; torch's own first values take longer to draw than a training step.
+    """
+
+    def reset_parameters(self) -> None:
+        """Nothing to do."""
+
+
+class Conv2d(Unfilled, nn.Conv2d):
+    """A convolution."""
+
+
+class ConvTranspose2d(Unfilled, nn.ConvTranspose2d):
+    """A transposed convolution."""
+
+
+class UnevenConv2d(Conv2d):
     """A convolution with one more row of zeros below and column right than above and left."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -19,7 +37,7 @@ class UnevenConv2d(nn.Conv2d):
         return super().forward(F.pad(x, (0, 1, 0, 1)))
 
 
-class DepthwiseConv2d(nn.Conv2d):
+class DepthwiseConv2d(Conv2d):
     """A filter for each channel, on a CPU always in fp32.
 
     With bfloat16 and channels last one takes 5 to 30 times as long, forward and backward
@@ -42,7 +60,7 @@ def convolution(layer: Layer) -> nn.Conv2d | nn.ConvTranspose2d:
     """The bare convolution of a layer, padded so that output sides are input sides over stride."""
     before, after = layer.pads
     assert after - before in (0, 1)
-    kind: type[nn.Conv2d | nn.ConvTranspose2d] = nn.ConvTranspose2d
+    kind: type[nn.Conv2d | nn.ConvTranspose2d] = ConvTranspose2d
     if layer.kind == "conv":
         kind = _KINDS[layer.groups > 1, after > before]
     return kind(
@@ -58,7 +76,7 @@ def convolution(layer: Layer) -> nn.Conv2d | nn.ConvTranspose2d:
 
 #: By whether there is a filter for each channel, and whether padding is uneven.
 _KINDS: dict[tuple[bool, bool], type[nn.Conv2d]] = {
-    (False, False): nn.Conv2d,
+    (False, False): Conv2d,
     (False, True): UnevenConv2d,
     (True, False): DepthwiseConv2d,
     (True, True): UnevenDepthwiseConv2d,

@@ -31,6 +31,8 @@ class Network(nn.Module):
     ``nas.data.batches``. Outputs are in fp32, by task: ``(B, C, H, W)`` of pixels, ``(B, C,
     ⌈H/s⌉, ⌈W/s⌉)`` of cells of ``s`` pixels, ``(B, C)`` of whole frames. Sides that are no
     multiple of 32 are padded inside and the outputs cropped.
+
+    Kernels hold anything until someone fills them in, as ``build_network`` does.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -221,23 +223,8 @@ def build_network(architecture: Architecture, *, seed: int = 0, training: bool =
 
     ``training`` keeps auxiliary tasks, which are gone at inference.
     """
-    network = empty_network(architecture, training=training)
+    network = Network(compile_plan(architecture, training=training))
     initialize(network, seed)
-    return network
-
-
-def empty_network(architecture: Architecture, *, training: bool = False) -> Network:
-    """A network whose parameters hold anything, for whoever fills all of them in.
-
-    Made on the device ``meta``: modules would draw weights that nobody uses, which takes longer
-    than a training step.
-    """
-    with torch.device("meta"):
-        network = Network(compile_plan(architecture, training=training))
-    network.to_empty(device="cpu")
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_running_stats()
     return network
 
 

@@ -70,9 +70,9 @@ class CandidatePool:
         return self._described(list(params), self._costs(params))
 
     def candidates(self, front: Sequence[tuple[int, Params]], count: int) -> Candidates:
-        """What to choose from after ``count`` trials; ``front`` is trial numbers with parameters.
+        """What to choose from after ``count`` trials; empty where no draw was feasible.
 
-        Empty where no draw was feasible.
+        ``front`` is each member's number, which stays the same, with its parameters.
         """
         if self._everything is not None:
             return self._everything

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor
+import torch
 
 from nas.elastic.statistics import estimate_statistics
 from nas.elastic.weights import ElasticWeights
-from nas.training import StepProgress
+from nas.network import Network
+from nas.training import StepProgress, TrainingError
 from search_spaces.architecture import Architecture
+from studies.config import SearchConfig
 from studies.workbench import Trained, Workbench
 
 #: Share of a candidate's samples at the first rung at which it trains on its own.
 _FIRST_SHARE = 0.25
 #: Training batches on which inherited statistics are estimated anew.
-_BATCHES = 8
+CALIBRATION_BATCHES = 8
+
+
+def rungs_of(config: SearchConfig) -> tuple[int, ...]:
+    """The rungs of a search in samples; the last one alone where nothing is stopped early."""
+    samples = config.fidelity.samples
+    if not config.early_stopping:
+        return (samples,)
+    first = round(_FIRST_SHARE * samples)
+    inherited = [0] if config.share_weights else []
+    return (*inherited, *([first] if 0 < first < samples else []), samples)
 
 
 class Course:
@@ -27,15 +39,11 @@ class Course:
     """
 
     def __init__(
-        self, bench: Workbench, *, weights: ElasticWeights | None, early_stopping: bool
+        self, bench: Workbench, rungs: Sequence[int], weights: ElasticWeights | None
     ) -> None:
         self._bench = bench
         self._weights = weights
-        self._calibration: dict[int, list[Tensor]] = {}
-        samples = bench.fidelity.samples
-        first = round(_FIRST_SHARE * samples)
-        early = [*([0] if weights else []), *([first] if 0 < first < samples else [])]
-        self.rungs: tuple[int, ...] = (*(early if early_stopping else []), samples)
+        self.rungs = tuple(rungs)
 
     def train(
         self,
@@ -52,12 +60,14 @@ class Course:
         if self._weights is None:
             return self._bench.train_candidate(architecture, progress, end=end)
         if before is None:
-            before = self._inherited(architecture, self._weights)
+            network = inherited(self._bench, self._weights, architecture)
             if rung == 0:
-                return before
+                return self._bench.judge(network)
+        else:
+            network = before.network
         begin = self._before(rung) / self.rungs[-1]
         return self._bench.train_candidate(
-            architecture, progress, network=before.network, begin=begin, end=end
+            architecture, progress, network=network, begin=begin, end=end
         )
 
     def _before(self, rung: int) -> int:
@@ -65,15 +75,19 @@ class Course:
         place = self.rungs.index(rung)
         return self.rungs[place - 1] if place else 0
 
-    def _inherited(self, architecture: Architecture, weights: ElasticWeights) -> Trained:
-        network = weights.network(architecture).to(self._bench.device)
-        estimate_statistics(network, self._frames(architecture.streams))
-        return self._bench.judge(network)
 
-    def _frames(self, streams: int) -> Sequence[Tensor]:
-        """Training frames on which statistics are estimated, the same for every candidate."""
-        if streams not in self._calibration:
-            data = self._bench.data.for_tasks(tuple(self._bench.tasks), streams=streams)
-            steps = range(min(_BATCHES, len(data)))
-            self._calibration[streams] = [data.batch(step).frames for step in steps]
-        return self._calibration[streams]
+def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architecture) -> Network:
+    """The network of an architecture with the weights that it shares with all others.
+
+    Its statistics are estimated on training frames, the same for every candidate. What it needs
+    beyond the shared weights is made for it alone, so that it depends on no candidate before.
+    Raises ``TrainingError`` where the device has no memory for it.
+    """
+    data = bench.data.for_tasks(architecture.task_names, streams=architecture.streams)
+    steps = range(min(CALIBRATION_BATCHES, len(data)))
+    try:
+        network = weights.copy().network(architecture).to(bench.device)
+        estimate_statistics(network, [data.batch(step).frames for step in steps])
+    except torch.OutOfMemoryError:
+        raise TrainingError(f"out of memory on {bench.device}") from None
+    return network

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from nas.compile import compile_plan
-from nas.cost import cost_of, node_macs
+from nas.cost import cost_of
 from nas.data.cache import is_prepared
 from nas.data.source import SPLITS, Split
 from nas.fidelity import Fidelity
 from nas.network import build_network
-from nas.plan import ENCODER_KINDS, Node, Plan
 from nas.precision import training_precision
-from nas.weighting.effort import effort
+from nas.training_cost import step_macs, training_macs
 from search_spaces.architecture import Architecture
 from search_spaces.encoder_spec import ENCODERS
 from search_spaces.vocabulary import EncoderFamily
+from studies.course import rungs_of
 from studies.problem import Problem
+from studies.shared_weights import TRAINING_SHARE, sandwich
 from studies.workbench import device_named
 
 #: Networks that are drawn to find the mean cost of those within the budget.
@@ -36,6 +36,12 @@ _LEAST_STEPS, _MOST_STEPS = 4, 8
 _FORWARD_SHARE = 1 / 3
 #: Proposing a candidate, ranking its filters, its picture and files: 1 to 4 s on 2 cores.
 _OVERHEAD_S = 2.5
+#: What a rung takes beside training: writing it down, estimating statistics anew.
+_RUNG_S = 0.3
+#: Building a network and lending it weights, in the training of shared weights.
+_LENDING_S = 0.1
+#: Steps of that training whose networks are drawn to know what they take.
+_DRAWN_STEPS = 10
 _SPLITS: tuple[Split, ...] = ("train", "val")
 
 
@@ -43,64 +49,72 @@ _SPLITS: tuple[Split, ...] = ("train", "val")
 class Estimate:
     """Seconds that a search is expected to take, by what they go into.
 
-    ``candidate_s`` is the mean of one candidate; the others are totals.
+    ``candidate_s`` is the mean for one trained candidate, with all those that are stopped early
+    for one that is trained to the end; the others are totals. ``shared_s`` goes into the weights
+    that candidates share.
     """
 
     candidates: int
     candidate_s: float
     baselines_s: float
     data_s: float
+    shared_s: float = 0.0
 
     @property
     def total_s(self) -> float:
         """All of it."""
-        return self.data_s + self.baselines_s + self.candidates * self.candidate_s
+        once = self.data_s + self.baselines_s + self.shared_s
+        return once + self.candidates * self.candidate_s
 
 
-def estimate(problem: Problem, *, trained: int = 0, baselines: int = 0) -> Estimate:
-    """Estimate a search of which so many candidates and baselines are trained already."""
+def estimate(
+    problem: Problem, *, trained: int = 0, baselines: int = 0, shared: bool = False
+) -> Estimate:
+    """Estimate a search of which so many candidates and baselines are trained already.
+
+    ``shared`` says that its shared weights are.
+    """
     config = problem.config
     pace = _pace(problem)
     candidates = max(0, config.trials - trained)
     likely = _within_budget(problem) or [problem.reference]
     single = [problem.baseline(task) for task in list(problem.tasks)[baselines:]]
-    mean = sum(pace(a) for a in likely) / len(likely)
     busy = candidates > 0
     return Estimate(
         candidates=candidates,
-        candidate_s=mean + _OVERHEAD_S,
-        baselines_s=sum(pace(a) for a in single) if busy else 0.0,
+        candidate_s=sum(_candidate_seconds(problem, pace, a) for a in likely) / len(likely),
+        baselines_s=sum(pace.training(a) for a in single) if busy else 0.0,
         data_s=_data_seconds(problem, _SPLITS) if busy else 0.0,
+        shared_s=_shared_seconds(problem, pace) if busy and not shared else 0.0,
     )
+
+
+def _candidate_seconds(problem: Problem, pace: _Pace, architecture: Architecture) -> float:
+    """Of a candidate that is trained to the end, with those stopped at every rung before."""
+    config = problem.config
+    rungs = rungs_of(config)
+    seconds = _OVERHEAD_S
+    for place, rung in enumerate(rungs):
+        climbing = config.reduction ** (len(rungs) - 1 - place)
+        before = rungs[place - 1] if place and config.share_weights else 0
+        share = (rung - before) / config.fidelity.samples
+        seconds += climbing * (pace.training(architecture, share) + _RUNG_S)
+    return seconds
+
+
+def _shared_seconds(problem: Problem, pace: _Pace) -> float:
+    if not problem.config.share_weights:
+        return 0.0
+    draw, fidelity = sandwich(problem), problem.config.fidelity
+    drawn = [a for step in range(_DRAWN_STEPS) for a in draw(step)]
+    mean = sum(pace.step(a) + _LENDING_S for a in drawn) / _DRAWN_STEPS
+    return mean * TRAINING_SHARE * fidelity.samples / fidelity.batch_size
 
 
 def estimate_trainings(problem: Problem, networks: Sequence[Architecture]) -> float:
     """Seconds that training and judging these networks takes, and decoding every split first."""
     pace = _pace(problem)
-    return sum(pace(a) for a in networks) + _data_seconds(problem, SPLITS)
-
-
-def training_macs(architecture: Architecture, fidelity: Fidelity) -> int:
-    """MACs of one sample's forward pass in training: dense, every stream, every task."""
-    plan = compile_plan(architecture.dense, training=True)
-    return sum(_forward_macs(plan, node, fidelity) for node in plan.nodes)
-
-
-def step_macs(architecture: Architecture, fidelity: Fidelity) -> float:
-    """MACs of the forward pass whose plain training step takes as long as this one's.
-
-    As ``training_macs``, with what is repeated for the weighting of the losses.
-    """
-    plan = compile_plan(architecture.dense, training=True)
-    return sum(
-        effort(architecture.weighting, len(node.readers)) * _forward_macs(plan, node, fidelity)
-        for node in plan.nodes
-    )
-
-
-def _forward_macs(plan: Plan, node: Node, fidelity: Fidelity) -> int:
-    twice = node.kind in ENCODER_KINDS and node.name in plan.previous_nodes
-    return node_macs(node, fidelity.resolution) * (2 if twice else 1)
+    return sum(pace.training(a) for a in networks) + _data_seconds(problem, SPLITS)
 
 
 def _within_budget(problem: Problem) -> list[Architecture]:
@@ -109,26 +123,39 @@ def _within_budget(problem: Problem) -> list[Architecture]:
     return [a for a in drawn if budget.allows(cost_of(a, budget.deployment.resolution))]
 
 
-def _pace(problem: Problem) -> Callable[[Architecture], float]:
-    """Seconds that training and judging an architecture takes.
+@dataclass(frozen=True, kw_only=True)
+class _Pace:
+    """Seconds that training and judging takes on this machine.
 
     A line for each family of encoders, through two networks or, where only one is timed, in
     proportion to its MACs: depthwise convolutions hardly fill vector units. On one AVX-512 core a
     MAC of EfficientNet-Lite0 took 2.8 times as long as one of a ResNet-18 of the same width, and
     about the same at widths of 16 to 64.
     """
+
+    fidelity: Fidelity
+    lines: Mapping[EncoderFamily, tuple[float, float]]
+    judged: float
+
+    def step(self, architecture: Architecture) -> float:
+        """Seconds of a training step."""
+        return self._seconds(architecture, step_macs(architecture, self.fidelity))
+
+    def training(self, architecture: Architecture, share: float = 1.0) -> float:
+        """Seconds of training on a share of the samples, and of judging."""
+        steps = share * self.fidelity.samples / self.fidelity.batch_size
+        plain = self._seconds(architecture, training_macs(architecture, self.fidelity))
+        return self.step(architecture) * steps + plain * self.judged * _FORWARD_SHARE
+
+    def _seconds(self, architecture: Architecture, macs: float) -> float:
+        fixed, per_mac = self.lines[architecture.encoder.description.family]
+        return fixed + per_mac * macs
+
+
+def _pace(problem: Problem) -> _Pace:
     fidelity = problem.config.fidelity
-    lines = _lines(problem)
-    steps = fidelity.samples / fidelity.batch_size
     judged = sum(source.length("val") for source in problem.sources) / fidelity.batch_size
-
-    def seconds(architecture: Architecture) -> float:
-        fixed, per_mac = lines[architecture.encoder.description.family]
-        step = fixed + per_mac * step_macs(architecture, fidelity)
-        plain = fixed + per_mac * training_macs(architecture, fidelity)
-        return step * steps + plain * judged * _FORWARD_SHARE
-
-    return seconds
+    return _Pace(fidelity=fidelity, lines=_lines(problem), judged=judged)
 
 
 def _lines(problem: Problem) -> dict[EncoderFamily, tuple[float, float]]:

@@ -6,16 +6,18 @@ reports was chosen on validation data among many, so its own numbers are too goo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from nas.data.source import Split
+from nas.elastic.weights import ElasticWeights
 from nas.memory import TrainingMemoryError
 from nas.network import Network
 from nas.training import TrainingError
 from search_spaces.architecture import Architecture
 from studies.config import SearchConfig
+from studies.course import inherited
 from studies.errors import StudyError, UsageError
 from studies.estimate import estimate_trainings
 from studies.figures import duration
@@ -34,13 +36,10 @@ from studies.pace import Pace
 from studies.problem import problem_of
 from studies.record import TrialRecord
 from studies.result import StudyResult, read_result
+from studies.shared_weights import load_weights
 from studies.single_training import check_tasks
 from studies.store import StudyStore
 from studies.workbench import Workbench
-
-#: The network that the training of an architecture begins with at a seed, None for an untrained
-#: one.
-Begin = Callable[[Architecture, int], Network | None]
 
 #: Seeds lie so far apart, from the study's own on, which is left out: the search used it.
 SEED_STEP = 1000
@@ -53,18 +52,23 @@ DEFAULT_SEEDS = 3
 class FinalizeConfig:
     """Which networks, and how often each is trained.
 
-    ``trials`` are their numbers, by default the front. ``begin`` gives the weights to begin with,
-    None for none; ``begin_name`` says so in the storage: trainings of another name are kept apart.
+    ``trials`` are their numbers, by default the front. With ``inherit`` they begin with the weights
+    that the study's candidates share, as in the search, and single-task networks from scratch;
+    trainings of either kind are kept apart.
     """
 
     seeds: int = DEFAULT_SEEDS
     trials: tuple[int, ...] = ()
-    begin: Begin | None = None
-    begin_name: str = "scratch"
+    inherit: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.seeds <= _MOST_SEEDS:
             raise UsageError(f"seeds is {self.seeds}, use 1 to {_MOST_SEEDS}")
+
+    @property
+    def begin(self) -> str:
+        """What trainings begin with."""
+        return "inherited weights" if self.inherit else "scratch"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +136,10 @@ class Finalization:
         for record in self.trials:
             assert record.architecture is not None
             check_tasks(self.problem, record.architecture)
-        self.key = conditions_key(self.problem, options.begin_name, tuple(self.judged))
+        self.key = conditions_key(self.problem, options.begin, tuple(self.judged))
         self.runs = FinalistRuns(store, self.key)
         self._failures: list[str] = []
+        self._weights: ElasticWeights | None = None
         self._pace = Pace()
 
     def run(self) -> Finalized:
@@ -238,7 +243,7 @@ class Finalization:
         plan = (
             f"{len(self.jobs)} trainings on {fidelity.samples} samples at {fidelity.resolution}: "
             f"{len(self.trials)} networks of the study and {len(self.before.baselines)} "
-            f"single-task networks, each from {self.options.begin_name}, seeds {seeds}"
+            f"single-task networks, each from {self.options.begin}, seeds {seeds}"
         )
         if not left:
             return f"{plan}; all of them are done already"
@@ -262,7 +267,7 @@ class Finalization:
         self.observer.training_starts(title, job.architecture)
         try:
             bench.check_memory(job.architecture)
-            network = self._beginning(job)
+            network = self._beginning(bench, job)
             trained = bench.train_candidate(
                 job.architecture, self.observer.training_step, network=network
             )
@@ -277,16 +282,28 @@ class Finalization:
         self.runs.add(job.title, run, self._conditions(bench))
         return run
 
-    def _beginning(self, job: Job) -> Network | None:
-        begin = self.options.begin
-        return None if begin is None else begin(job.architecture, job.seed)
+    def _beginning(self, bench: Workbench, job: Job) -> Network | None:
+        """What a training begins with, None for an untrained network."""
+        if not self.options.inherit or job.trial is None:
+            return None
+        return inherited(bench, self._shared_weights(bench), job.architecture)
+
+    def _shared_weights(self, bench: Workbench) -> ElasticWeights:
+        if self._weights is None:
+            kept = self.store.shared_weights()
+            if kept is None:
+                raise StudyError(
+                    f"study {self.store.name} has no shared weights to inherit; use --from scratch"
+                )
+            self._weights = load_weights(kept, bench, self.problem.config.seed)
+        return self._weights
 
     def _conditions(self, bench: Workbench) -> Conditions:
         fidelity = self.problem.config.fidelity
         return Conditions(
             fidelity=fidelity.name,
             samples=fidelity.samples,
-            begin=self.options.begin_name,
+            begin=self.options.begin,
             judged_on=tuple(self.judged),
             constants=bench.constants,
         )

@@ -91,8 +91,8 @@ def forecast(problem: Problem) -> Forecast:
 
 def estimate_left(problem: Problem) -> Estimate:
     """Estimate what is left of a search that may have been begun; raises ``StudyError``."""
-    trained, baselines = _trained(problem)
-    return estimate(problem, trained=trained, baselines=baselines)
+    trained, baselines, shared = _trained(problem)
+    return estimate(problem, trained=trained, baselines=baselines, shared=shared)
 
 
 def plan_line(problem: Problem, expected: Estimate) -> str:
@@ -100,20 +100,24 @@ def plan_line(problem: Problem, expected: Estimate) -> str:
     fidelity = problem.config.fidelity
     limit = problem.config.time_limit_s
     words = [
-        f"fidelity {fidelity.name}: every network trains on {fidelity.samples} samples at "
-        f"{fidelity.resolution}, about {duration(expected.candidate_s)} each",
+        f"fidelity {fidelity.name}: networks train on {fidelity.samples} samples at "
+        f"{fidelity.resolution}, about {duration(expected.candidate_s)} each"
+        f"{', with those stopped early' if problem.config.early_stopping else ''}",
         f"in all about {duration(expected.total_s)}",
     ]
-    if expected.data_s >= 1:
-        words[-1] += f", {duration(expected.data_s)} of it to prepare the data"
+    parts = {"to prepare the data": expected.data_s, "for shared weights": expected.shared_s}
+    spent = [f"{duration(seconds)} {what}" for what, seconds in parts.items() if seconds >= 1]
+    if spent:
+        words[-1] += f", of it {' and '.join(spent)}"
     if limit is not None:
         words.append(f"stopped after {duration(limit)}")
     return "; ".join(words)
 
 
-def _trained(problem: Problem) -> tuple[int, int]:
-    """Candidates and baselines that the study has already."""
+def _trained(problem: Problem) -> tuple[int, int, bool]:
+    """Candidates and baselines that the study has already, and whether it has shared weights."""
     store = find_study(problem.config.storage, problem.name)
     if store is None:
-        return 0, 0
-    return sum(r.status == "complete" for r in store.records()), len(store.baselines())
+        return 0, 0, False
+    complete = sum(record.status == "complete" for record in store.records())
+    return complete, len(store.baselines()), store.has_shared_weights()

@@ -76,9 +76,9 @@ class FrontModel:
         return bool((there >= _LEAST).all())
 
     def front(self) -> list[tuple[int, Params]]:
-        """Number and parameters of the trials on the front, by the first objective."""
+        """Row and parameters of the trials on the front, by the first objective."""
         rows = self._front_rows(len(self._outcomes))
-        return [(self._outcomes[row].number, self._outcomes[row].params) for row in rows]
+        return [(int(row), self._outcomes[row].params) for row in rows]
 
     def expected_growth(self, candidates: Candidates, awaited: Sequence[Params]) -> Array:
         """Expected growth of the hypervolume for each candidate, (C,).
@@ -150,7 +150,8 @@ class FrontModel:
         if known is None or known[0] != count:
             observations = self._observations(objective, count, _MOST_FITTED)
             if len(observations.value) < _LEAST:
-                observations = self._observations(objective, len(self._outcomes), _MOST_FITTED)
+                count = len(self._outcomes)
+                observations = self._observations(objective, count, _MOST_FITTED)
             known = (count, fit(observations, self._pool.features.layout))
             self._kernels[objective] = known
         return known[1]

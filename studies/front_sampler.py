@@ -153,7 +153,8 @@ class _Search:
         going_on = self._history.going_on
         self._proposed = {n: p for n, p in self._proposed.items() if n in going_on}
         awaited = [self._proposed.get(n) or params for n, params in going_on.items()]
-        proposed = view.propose(asking, [params for params in awaited if params])
+        count = self._history.count_before(asking)
+        proposed = view.propose(count, [params for params in awaited if params])
         if proposed:
             self._proposed[asking] = proposed
         return proposed
@@ -201,36 +202,36 @@ class _View:
             self._tried.add(outcome.params)
         self._model.learn(new)
 
-    def propose(self, asking: int, awaited: Sequence[Params]) -> Params:
-        """The best candidate that is new; empty where there is none."""
+    def propose(self, count: int, awaited: Sequence[Params]) -> Params:
+        """The best candidate that is new after ``count`` trials; empty where there is none."""
         going_on = Tried(self.space)
         for params in awaited:
             going_on.add(params)
-        candidates = self._pool.candidates(self._model.front(), asking)
-        for params in self._ordered(candidates, awaited, asking):
+        candidates = self._pool.candidates(self._model.front(), count)
+        for params in self._ordered(candidates, awaited, count):
             if params not in self._tried and params not in going_on:
                 return params
-        for params in self._pool.spare(asking):
+        for params in self._pool.spare(count):
             if params not in self._tried and params not in going_on:
                 return params
         return {}
 
     def _ordered(
-        self, candidates: Candidates, awaited: Sequence[Params], asking: int
+        self, candidates: Candidates, awaited: Sequence[Params], count: int
     ) -> Iterator[Params]:
         """Candidates, the most promising first."""
         if not candidates.params:
             return
-        rng = np.random.default_rng([self._seed, asking])
+        rng = np.random.default_rng([self._seed, count])
         order = rng.permutation(len(candidates.params))
         if self._model.ready and self._model.count + len(awaited) >= STARTUP:
             score = self._model.expected_growth(candidates, awaited)
         else:
-            score = self._novelty(candidates, awaited, asking)
+            score = self._novelty(candidates, awaited, count)
         for place in order[np.argsort(-score[order], kind="stable")]:
             yield candidates.params[place]
 
-    def _novelty(self, candidates: Candidates, awaited: Sequence[Params], asking: int) -> Array:
+    def _novelty(self, candidates: Candidates, awaited: Sequence[Params], count: int) -> Array:
         """Distance from all that was tried, among those near to a cost that moves evenly."""
         tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
         weights = np.exp(self._pool.features.layout.ties @ self._pool.features.layout.mean)
@@ -238,6 +239,6 @@ class _View:
         score: Array = apart.min(axis=1, initial=1e3)
         if candidates.costs.shape[1]:
             rank = candidates.costs[:, 0].argsort(kind="stable").argsort() / len(score)
-            wanted = ((asking + 0.5) * _GOLDEN) % 1
+            wanted = ((count + 0.5) * _GOLDEN) % 1
             score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + 1e3, score)
         return score

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from nas.network import Network
 from nas.training import TrainingError
 from studies.admission import network_key
 from studies.config import SearchConfig
-from studies.course import Course
+from studies.course import Course, rungs_of
 from studies.delta_m import delta_m, small_denominators
 from studies.errors import StudyError
 from studies.halving import FrontHalving
@@ -30,6 +31,7 @@ from studies.proposals import Proposal, Proposals
 from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult, read_result
 from studies.samplers import check_sampler
+from studies.screening import Screening
 from studies.shared_weights import load_weights, save_weights, train_shared_weights
 from studies.store import StudyStore, create_study
 from studies.workbench import Trained, device_named, open_workbench
@@ -91,7 +93,7 @@ class Search:
         self.proposals.seen = {
             network_key(r.architecture): r.number
             for r in records
-            if r.architecture is not None and r.status in ("complete", "failed")
+            if r.architecture is not None and r.status in ("complete", "failed", "stopped")
         }
         self.trained = sum(r.status == "complete" for r in records)
         if self.trained >= self.config.trials:
@@ -146,7 +148,9 @@ class Search:
 
     def _prepare_course(self, store: StudyStore) -> None:
         weights = self._shared_weights(store) if self.config.share_weights else None
-        self.course = Course(self.bench, weights=weights, early_stopping=self.config.early_stopping)
+        self.course = Course(self.bench, rungs_of(self.config), weights)
+        self.screening = Screening(self.problem.space, self.problem.objectives, self.config.seed)
+        self.screening.learn(store.records())
         self.halving = FrontHalving(rungs=self.course.rungs, reduction=self.config.reduction)
 
     def _shared_weights(self, store: StudyStore) -> ElasticWeights:
@@ -155,6 +159,7 @@ class Search:
         if kept is not None:
             return load_weights(kept, self.bench, self.config.seed)
         self.observer.training_starts("shared weights", self.problem.reference)
+        begin = time.monotonic()
         try:
             weights = train_shared_weights(self.problem, self.bench, self.observer.training_step)
         except TrainingError as error:
@@ -164,7 +169,7 @@ class Search:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "shared.safetensors"
             save_weights(weights, file)
-            store.keep_shared_weights(file)
+            store.keep_shared_weights(file, time.monotonic() - begin)
         return weights
 
     # --- candidates ---------------------------------------------------------------------------
@@ -233,6 +238,8 @@ class Search:
             return False
         finally:
             self.observer.training_ends()
+        for axis in self.screening.learn(store.records()):
+            self.observer.message(axis.sentence(self.problem.objectives[0].unit))
         self.trained += complete
         self.observer.progress(self.trained, self.config.trials)
         self.observer.trial_ends(store.record(number))
@@ -244,7 +251,7 @@ class Search:
         """Train a candidate rung by rung, and write down the end; whether it got to the last."""
         trained: Trained | None = None
         seconds = 0.0
-        for rung in self.course.rungs:
+        for rung in self._rungs(store, candidate):
             trained = self.course.train(
                 candidate.architecture, rung, trained, self.observer.training_step
             )
@@ -255,12 +262,20 @@ class Search:
                 self._complete(store, candidate, record, trained.network)
                 return True
             standing = store.standing(candidate.number, rung, self.halving)
-            if not standing.goes_on:
+            if not standing.goes_on and not (
+                rung == 0 and self.screening.goes_on_anyway(candidate.number)
+            ):
                 reason = self.halving.why_stopped(standing, rung)
                 stopped = replace(record, status="stopped", values=(), reason=reason)
                 store.stop(stopped, candidate.admission.constraints)
                 return False
         raise AssertionError("a course has a last rung")
+
+    def _rungs(self, store: StudyStore, candidate: Proposal) -> Sequence[int]:
+        """The rungs that a candidate climbs: not the first where inherited weights mislead."""
+        rungs = self.course.rungs
+        judged = rungs[0] > 0 or self.screening.trusts(store.record(candidate.number))
+        return rungs if judged else rungs[1:]
 
     def _record(self, candidate: Proposal, trained: Trained, seconds: float) -> TrialRecord:
         admission = candidate.admission

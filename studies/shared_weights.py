@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
@@ -14,10 +15,10 @@ from nas.data.batches import TrainingData
 from nas.elastic.sandwich import Sandwich
 from nas.elastic.training import ElasticTraining
 from nas.elastic.weights import ElasticWeights
-from nas.training import StepProgress
+from nas.training import StepProgress, TrainingError
+from nas.training_cost import step_macs
 from search_spaces.architecture import Architecture
 from studies.errors import StudyError
-from studies.estimate import step_macs
 from studies.problem import Problem
 from studies.workbench import Workbench
 
@@ -32,7 +33,7 @@ _SEED = 7919
 def train_shared_weights(
     problem: Problem, bench: Workbench, progress: StepProgress | None = None
 ) -> ElasticWeights:
-    """Train the weights of all networks of the space; raises ``TrainingError`` on divergence."""
+    """Train the weights of all networks of the space; raises ``TrainingError`` with the reason."""
     fidelity, config = problem.config.fidelity, problem.config
     data = TrainingData(
         bench.train,
@@ -44,7 +45,10 @@ def train_shared_weights(
     )
     weights = ElasticWeights(bench.statistics, seed=config.seed)
     training = ElasticTraining(weights, data, sandwich(problem), device=bench.device)
-    training.run(progress)
+    try:
+        training.run(progress)
+    except torch.OutOfMemoryError:
+        raise TrainingError(f"shared weights: out of memory on {bench.device}") from None
     return weights
 
 
@@ -59,7 +63,10 @@ def load_weights(content: bytes, bench: Workbench, seed: int) -> ElasticWeights:
     try:
         weights.tensors = load(content)
     except SafetensorError as error:
-        raise StudyError(f"the shared weights of the study cannot be read: {error}") from None
+        raise StudyError(
+            f"the shared weights of the study are damaged ({error}): put their file back as it was "
+            "or begin another study with --study NAME"
+        ) from None
     return weights
 
 

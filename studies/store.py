@@ -40,7 +40,7 @@ from studies.storage import (
 
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
-_SHARED_WEIGHTS = "shared_weights"
+_SHARED_WEIGHTS, _SHARED_SECONDS = "shared_weights", "shared_weights_seconds"
 _STATUS, _REASON = "status", "reason"
 #: Where Optuna keeps the parameters of a queued trial.
 _FIXED = "fixed_params"
@@ -102,18 +102,36 @@ class StudyStore:
             raise StudyError(f"trial {record.number} has no weights: it is {record.status}")
         return self._artifact(record.weights, f"the weights of trial {record.number}")
 
+    def has_shared_weights(self) -> bool:
+        """Whether the weights that candidates share are trained."""
+        with storage_errors(self.url):
+            return _SHARED_WEIGHTS in self._study.user_attrs
+
+    def shared_weights_seconds(self) -> float:
+        """Seconds in which the weights that candidates share were trained, 0 before they are."""
+        with storage_errors(self.url):
+            return float(self._study.user_attrs.get(_SHARED_SECONDS, 0.0))
+
     def shared_weights(self) -> bytes | None:
         """The file of the weights that candidates share, None before there is one."""
         with storage_errors(self.url):
             artifact = self._study.user_attrs.get(_SHARED_WEIGHTS)
-        return None if artifact is None else self._artifact(artifact, "the shared weights")
+        if artifact is None:
+            return None
+        try:
+            return self._artifact(artifact, "the shared weights")
+        except StudyError as error:
+            raise StudyError(
+                f"{error}; put the folder back as it was or begin another study with --study NAME"
+            ) from None
 
-    def keep_shared_weights(self, file: Path) -> None:
-        """Keep the file of the weights that candidates share."""
+    def keep_shared_weights(self, file: Path, seconds: float) -> None:
+        """Keep the file of the weights that candidates share, and how long they were trained."""
         with storage_errors(self.url):
             artifact = upload_artifact(
                 artifact_store=self.artifacts, file_path=str(file), study_or_trial=self._study
             )
+            self._study.set_user_attr(_SHARED_SECONDS, seconds)
             self._study.set_user_attr(_SHARED_WEIGHTS, artifact)
 
     def _artifact(self, artifact: str, what: str) -> bytes:

@@ -49,6 +49,7 @@ class TrialHistory:
         self._signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in directions]
         self._seen = 0
         self._open: list[int] = []
+        self._failed: list[int] = []
         self.finished: list[Outcome] = []
         self.going_on: dict[int, Params] = {}
         self.distributions: dict[str, BaseDistribution] = {}
@@ -64,9 +65,15 @@ class TrialHistory:
         outcomes = [self._outcome(trial) for trial in ended]
         self.finished += outcomes
         for trial in ended:
-            if trial.state != TrialState.FAIL:
+            if trial.state == TrialState.FAIL:
+                self._failed.append(trial.number)
+            else:
                 self.distributions.update(trial.distributions)
         return outcomes
+
+    def count_before(self, number: int) -> int:
+        """Trials before one, but for failed ones: what was cut off is tried again as another."""
+        return number - sum(failed < number for failed in self._failed)
 
     def _outcome(self, trial: FrozenTrial) -> Outcome:
         complete = trial.state == TrialState.COMPLETE

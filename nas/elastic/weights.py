@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nas.compile import compile_plan
 from nas.elastic.address import Address, Part, addresses
 from nas.link import Link
-from nas.network import Network, build_network, empty_network
+from nas.network import Network, build_network
 from nas.tasks.task import LabelStatistics
 from nas.training import begin_at_prior
 from search_spaces.architecture import Architecture
@@ -45,10 +46,20 @@ class ElasticWeights:
     @torch.no_grad()
     def network(self, architecture: Architecture) -> Network:
         """The network of an architecture with a copy of its weights, statistics not estimated."""
-        network = empty_network(architecture, training=True)
+        network = Network(compile_plan(architecture, training=True))
         for piece in self.slices(network):
             piece.own.copy_(piece.shared)
         return network
+
+    def copy(self) -> ElasticWeights:
+        """The same weights, but what one of the two makes when a network needs it is its own.
+
+        What is made depends on the network that first needs it. The learnt weights are not copied:
+        a training moves those of both.
+        """
+        twin = ElasticWeights(self.statistics, seed=self.seed)
+        twin.tensors = dict(self.tensors)
+        return twin
 
     def slices(self, network: Network) -> Iterator[Slice]:
         """Every piece of a network beside the shared weights that it stands for."""

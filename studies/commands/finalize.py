@@ -34,7 +34,9 @@ def run(args: argparse.Namespace) -> int:
         fidelity=fidelity.FIDELITIES[args.fidelity] if args.fidelity else None,
         device=args.device,
     )
-    options = FinalizeConfig(seeds=args.seeds, trials=tuple(args.trial))
+    options = FinalizeConfig(
+        seeds=args.seeds, trials=tuple(args.trial), inherit=args.begin == "inherited"
+    )
     with display() as observer:
         observer.message(f"study {store.name}")
         outcome = Finalization(store, config, options, observer).run()

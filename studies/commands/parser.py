@@ -216,6 +216,14 @@ def _finalize(commands: _Commands[_Parser]) -> None:
         help="a network of the study; may be repeated (default: its front)",
     )
     p.add_argument(
+        "--from",
+        dest="begin",
+        choices=("scratch", "inherited"),
+        default="scratch",
+        help="weights to begin with; inherited are those that the search began with "
+        "(default: scratch, as single-task networks do)",
+    )
+    p.add_argument(
         "--data",
         action="append",
         default=[],

@@ -14,6 +14,7 @@ from nas.cost import plan_cost
 from nas.fidelity import FIDELITIES
 from nas.network import build_network
 from nas.resolution import Resolution
+from nas.training_cost import step_macs, training_macs
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.encoder_spec import EncoderSpec
@@ -21,7 +22,7 @@ from search_spaces.filter_ratios import FilterRatio
 from search_spaces.presets import independent, shared
 from search_spaces.vocabulary import Weighting
 from studies.config import SearchConfig
-from studies.estimate import estimate, estimate_trainings, step_macs, training_macs
+from studies.estimate import estimate, estimate_trainings
 from studies.forecast import forecast, plan_line
 from studies.problem import problem_of
 

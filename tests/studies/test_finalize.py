@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from optuna_dashboard import get_note
@@ -11,16 +11,17 @@ from optuna_dashboard import get_note
 from nas.data.cache import prepare
 from nas.data.source import DataSource, Frame, Split
 from nas.data.spec import open_source
+from nas.elastic.weights import ElasticWeights
 from nas.evaluation import evaluate
-from nas.network import Network
 from nas.resolution import Resolution
-from search_spaces.architecture import Architecture
 from search_spaces.task_spec import TaskSpec
 from studies.config import SearchConfig
 from studies.errors import StudyError, UsageError
 from studies.finalize import FinalizeConfig, Finalized, finalize
 from studies.problem import problem_of
 from studies.result import StudyResult, read_result
+from studies.shared_weights import save_weights
+from studies.storage import artifact_folder
 from studies.store import StudyStore
 from studies.workbench import open_workbench
 from tests.studies.conftest import SMALL, TINY, Bench, Log
@@ -178,20 +179,20 @@ def test_another_fidelity_is_kept_apart_and_the_one_last_asked_for_is_shown(
     assert back.result.finalists == quick.result.finalists
 
 
-def test_the_weights_to_begin_with_are_those_that_are_given(
-    store: StudyStore, config: SearchConfig, bench: Bench
+def test_networks_inherit_where_asked_and_single_task_ones_never_do(
+    store: StudyStore, config: SearchConfig, bench: Bench, tmp_path: Path
 ) -> None:
-    asked: list[tuple[Architecture, int]] = []
-    weights = cast(Network, object())
-
-    def begin(architecture: Architecture, seed: int) -> Network | None:
-        asked.append((architecture, seed))
-        return weights if len(architecture.task_names) > 1 else None
-
+    with pytest.raises(StudyError, match="no shared weights to inherit; use --from scratch"):
+        ran(store, config, seeds=1, inherit=True)
+    artifact_folder(store.url).mkdir(exist_ok=True)
+    save_weights(ElasticWeights({}, seed=0), tmp_path / "shared.safetensors")
+    store.keep_shared_weights(tmp_path / "shared.safetensors")
     ran(store, config, seeds=1)
-    outcome, trained = ran(store, config, seeds=1, begin=begin, begin_name="inherited weights")
-    assert len(asked) == len(trained) == 3 + len(read_result(store).front)
-    assert bench.begun[-len(trained) :] == [None] * 3 + [weights] * (len(trained) - 3)
+    outcome, trained = ran(store, config, seeds=1, inherit=True)
+    front = read_result(store).front
+    begun = [network and network.plan.architecture for network in bench.begun[-len(front) :]]
+    assert begun == [record.architecture for record in front]
+    assert bench.begun[-len(trained) : -len(front)] == [None] * 3
     assert outcome.result.finalists is not None
     assert outcome.result.finalists.conditions.begin == "inherited weights"
 
