@@ -13,6 +13,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.axes import AXES, Choice
 from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.default_tasks import (
+    ALL_TASKS,
     DEFAULT_TASKS,
     DEPTH,
     DETECTION,
@@ -224,6 +225,42 @@ class _Both:
     def suggest_categorical(self, name: str, choices: Sequence[Choice]) -> Choice:
         self.notes.suggest_categorical(name, choices)
         return self.speaks.suggest_categorical(name, choices)
+
+
+@pytest.mark.parametrize("tasks", [DEFAULT_TASKS, ALL_TASKS], ids=["three", "all"])
+def test_all_parameters_are_listed_with_the_choices_that_are_asked_for(
+    tasks: tuple[TaskSpec, ...],
+) -> None:
+    space, rng = SearchSpace.for_tasks(tasks), random.Random(9)
+    asked: dict[str, tuple[Choice, ...]] = {}
+    for _ in range(200):
+        heard = Scripted()
+        space.suggest(_Both(heard, Named(space.parameters(space.sample(rng)))))
+        for name, offered in heard.asked.items():
+            assert asked.setdefault(name, offered) == offered
+    assert asked == space.choices()
+
+
+@pytest.mark.parametrize("name", SMALL_SPACES)
+def test_listed_choices_hold_all_that_a_small_space_asks_for(name: str) -> None:
+    listed = SMALL_SPACES[name].choices()
+    assert all(len(offered) > 1 for offered in listed.values())
+    for _, suggester in _walks(name):
+        assert suggester.asked.items() <= listed.items()
+
+
+def test_parameters_stand_for_one_architecture_and_missing_ones_for_the_first_choice(
+    space: SearchSpace,
+) -> None:
+    rng = random.Random(11)
+    for _ in range(100):
+        architecture = space.sample(rng)
+        assert space.architecture(space.parameters(architecture)) == architecture
+    first = space.suggest(Scripted())
+    assert space.architecture({}) == first
+    assert space.architecture({"encoder.width": 48}).encoder.width == 48
+    with pytest.raises(ArchitectureError, match=r"encoder\.width is 40, .*use 16, 24, 32, 48"):
+        space.architecture({"encoder.width": 40})
 
 
 def test_a_suggester_that_invents_a_value_is_told() -> None:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from nas.budget import Budget
+from nas.cost import cost_of
 from nas.data.spec import open_source
 from nas.fidelity import Fidelity
 from nas.network import Network, build_network
@@ -31,7 +32,7 @@ from studies.observer import Observer
 from studies.problem import problem_of
 from studies.record import TrialRecord
 from studies.result import StudyResult
-from studies.search import search
+from studies.search import Search, search
 from studies.store import StudyStore, load_study
 from studies.workbench import Trained, Workbench
 
@@ -45,6 +46,20 @@ TINY = Fidelity(
     val=6,
     test=4,
 )
+#: Samples for three rungs: 0, 4 and 16.
+RUNGS = replace(TINY, samples=16)
+#: The 96 networks of depth and segmentation that the tests of early stopping search.
+FEW = {
+    "encoder": "resnet10",
+    "width": "8,16",
+    "decoder": "fpn",
+    "decoder_width": "32",
+    "links": "none,add",
+    "link_level": "8",
+    "augmentation": "none",
+    "pruning": "none",
+    "weighting": "geometric,sum",
+}
 #: Networks that are quick to build.
 SMALL = {"encoder": "resnet10", "width": "16,24", "decoder_width": "32", "pruning": "none"}
 
@@ -117,6 +132,39 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> StudyResult:
     space = problem_of(config).space
     dear = space.fix({"width": "64", "sharing": "independent"}).nearest(independent(space.tasks))
     return search(replace(config, enqueue=(dear,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Climbed:
+    """A search that ended, what it told, and the state in which it ended."""
+
+    config: SearchConfig
+    log: Log
+    run: Search
+    result: StudyResult
+
+
+@pytest.fixture(scope="session")
+def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
+    """A search with all defaults until three candidates are trained; do not write to its study.
+
+    A part of its space is over the budget.
+    """
+    folder = tmp_path_factory.mktemp("climbed")
+    config = SearchConfig(
+        sources=(open_source("synthetic", seed=0, fidelity=RUNGS),),
+        tasks=("depth", "segmentation"),
+        fidelity=RUNGS,
+        trials=3,
+        fix=FEW,
+        device="cpu",
+        storage=f"sqlite:///{folder}/study.db",
+    )
+    macs = cost_of(problem_of(config).reference).macs
+    problem = problem_of(replace(config, budget=Budget.parse([f"{1.1 * macs / 1e6}mmacs"])))
+    log = Log()
+    run = Search(problem, log)
+    return Climbed(config=problem.config, log=log, run=run, result=run.run())
 
 
 @pytest.fixture

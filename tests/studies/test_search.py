@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,15 +16,17 @@ import pytest
 
 from nas.budget import Budget
 from nas.cost import cost_of
-from nas.training import Training
+from nas.training import Training, TrainingError
 from search_spaces.architecture import Architecture
 from search_spaces.presets import shared, single_task
+from studies.admission import network_key
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import problem_of
 from studies.result import StudyResult
 from studies.search import search
-from studies.store import load_study
+from studies.shared_weights import load_weights
+from studies.store import StudyStore, load_study
 
 Tiny = Callable[..., SearchConfig]
 
@@ -193,6 +198,161 @@ def test_the_time_limit_starts_no_further_candidate(tiny: Tiny, log: Log) -> Non
     assert "the time is up" in log.events
 
 
+# --- shared weights, early stopping, the front sampler ------------------------------------------
+
+
+def _elsewhere(climbed: Any, folder: Path, **changes: Any) -> SearchConfig:
+    """The finished search again, in a storage of its own."""
+    config: SearchConfig = climbed.config
+    return replace(config, storage=f"sqlite:///{folder}/study.db", **changes)
+
+
+def _ended(result: StudyResult) -> list[tuple[object, ...]]:
+    """What became of every candidate that was not cut off, but for its number and the seconds."""
+    return [
+        (t.status, t.architecture, t.metrics, t.values, [(r.samples, r.values) for r in t.rungs])
+        for t in result.trials
+        if t.status != "interrupted"
+    ]
+
+
+def test_the_weights_that_candidates_share_are_trained_once_after_the_baselines(
+    climbed: Any,
+) -> None:
+    titles = [title for title, _ in climbed.log.trained]
+    assert titles[:4] == [
+        "single-task depth",
+        "single-task segmentation",
+        "shared weights",
+        "trial 0",
+    ]
+    assert titles.count("shared weights") == 1
+    kept = load_study(climbed.config.storage).shared_weights()
+    assert kept is not None
+    learnt = load_weights(kept, climbed.run.bench, 0).tensors
+    assert {"encoder", "decoder", "head"} <= {key.partition("/")[0] for key in learnt}
+
+
+def test_candidates_behind_the_front_are_stopped_at_a_rung(climbed: Any) -> None:
+    result = climbed.result
+    assert result.counts()["stopped_early"] == len(result.stopped) > 0
+    assert result.counts()["complete"] == len(result.complete) == 3
+    for trial in result.stopped:
+        samples = [rung.samples for rung in trial.rungs]
+        assert samples in ([0], [0, 4])
+        assert f"after {samples[-1]} of 16 samples" in trial.reason
+        assert set(trial.metrics) == {"depth", "segmentation"}
+    for trial in result.complete:
+        assert [rung.samples for rung in trial.rungs] == [0, 4, 16]
+        assert trial.rungs[-1].values == trial.values
+    assert not {trial.number for trial in result.stopped} & {t.number for t in result.front}
+
+
+def test_the_front_sampler_neither_repeats_a_network_nor_exceeds_the_budget(climbed: Any) -> None:
+    networks = [a for title, a in climbed.log.trained if title.startswith("trial")]
+    assert len({network_key(network) for network in networks}) == len(networks)
+    assert {t.status for t in climbed.result.trials} == {"complete", "stopped"}
+    budget, space = climbed.config.budget, climbed.run.problem.space
+    assert all(budget.allows(cost_of(network)) for network in networks)
+    rng = random.Random(0)
+    assert not all(budget.allows(cost_of(space.sample(rng))) for _ in range(20))
+
+
+def test_a_search_cut_off_in_a_training_goes_on_to_the_same_front_with_the_same_shared_weights(
+    climbed: Any, tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _elsewhere(climbed, tmp_path)
+    cut_off = f"trial {climbed.result.complete[1].number}"
+
+    def press_ctrl_c(*_: int) -> None:
+        if log.trained[-1][0] == cut_off:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(log, "training_step", press_ctrl_c, raising=False)
+    begun = search(config, log)
+    assert begun.interrupted
+    assert [t.status for t in begun.trials][-2:] == ["interrupted", "waiting"]
+    weights = load_study(config.storage).shared_weights()
+    monkeypatch.undo()
+    result = search(config, log)
+    assert [title for title, _ in log.trained].count("shared weights") == 1
+    assert load_study(config.storage).shared_weights() == weights
+    assert _ended(result) == _ended(climbed.result)
+    assert [t.to_json() | {"trial": 0} for t in result.front] == [
+        t.to_json() | {"trial": 0} for t in climbed.result.front
+    ]
+
+
+def test_what_was_stopped_is_not_trained_again_when_a_study_goes_on(
+    climbed: Any, tmp_path: Path, log: Log
+) -> None:
+    copied(climbed, tmp_path)
+    stopped = climbed.result.stopped[0].architecture
+    search(_elsewhere(climbed, tmp_path, trials=4, enqueue=(stopped,)), log)
+    assert len(log.trained) > 0
+    assert stopped not in [network for _, network in log.trained]
+
+
+def copied(climbed: Any, folder: Path) -> StudyStore:
+    """The finished study in a folder of its own, to write to."""
+    file = climbed.config.storage.removeprefix("sqlite:///")
+    shutil.copy(file, folder / "study.db")
+    shutil.copytree(f"{file}.artifacts", folder / "study.db.artifacts")
+    return load_study(f"sqlite:///{folder}/study.db")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda file: file.unlink(), "shared weights are not in .*study.db.artifacts"),
+        (lambda file: file.write_bytes(b""), "shared weights of the study are damaged"),
+        (lambda file: os.truncate(file, 1000), "shared weights of the study are damaged"),
+    ],
+    ids=["missing", "empty", "cut short"],
+)
+def test_lost_shared_weights_are_one_line_that_says_what_to_do(
+    climbed: Any, tmp_path: Path, log: Log, damage: Callable[[Path], None], message: str
+) -> None:
+    content = copied(climbed, tmp_path).shared_weights()
+    (file,) = (f for f in (tmp_path / "study.db.artifacts").iterdir() if f.read_bytes() == content)
+    damage(file)
+    with pytest.raises(StudyError, match=rf"{message}.* back as it was or .* --study") as raised:
+        search(_elsewhere(climbed, tmp_path, trials=4), log)
+    assert "\n" not in str(raised.value)
+    assert log.trained == []
+
+
+def test_shared_weights_that_diverge_say_how_to_do_without(
+    climbed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def diverge(*_: object) -> None:
+        raise TrainingError("the shared weights diverged at step 3")
+
+    monkeypatch.setattr("studies.search.train_shared_weights", diverge)
+    with pytest.raises(StudyError, match="diverged at step 3; --shared-weights off does without"):
+        search(_elsewhere(climbed, tmp_path))
+
+
+def test_without_shared_weights_candidates_begin_from_scratch_at_every_rung(
+    climbed: Any, tmp_path: Path, log: Log
+) -> None:
+    config = _elsewhere(climbed, tmp_path, share_weights=False, trials=1)
+    result = search(config, log)
+    assert result.study != climbed.result.study
+    assert "shared weights" not in [title for title, _ in log.trained]
+    assert load_study(config.storage).shared_weights() is None
+    assert [[r.samples for r in t.rungs] for t in result.complete] == [[4, 16]]
+
+
+def test_without_early_stopping_every_candidate_is_trained_to_the_end(
+    climbed: Any, tmp_path: Path, log: Log
+) -> None:
+    result = search(_elsewhere(climbed, tmp_path, early_stopping=False, trials=4), log)
+    assert [title for title, _ in log.trained].count("shared weights") == 1
+    assert [trial.status for trial in result.trials] == ["complete"] * 4
+    assert {tuple(r.samples for r in t.rungs) for t in result.trials} == {(16,)}
+
+
 # --- processes that end too early ---------------------------------------------------------------
 
 
@@ -277,7 +437,7 @@ search(
     SearchConfig(
         sources=(open_source("synthetic", seed=0, fidelity=TINY),),
         budget=Budget.parse(["30tops"]), fidelity=TINY, trials=2, fix=SMALL, device="cpu",
-        storage={storage!r},
+        sampler="tpe", share_weights=False, early_stopping=False, storage={storage!r},
     ),
     Stuck(),
 )

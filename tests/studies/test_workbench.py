@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nas.network import Network
+from nas.data.batches import Batch, TrainingData
+from nas.network import Network, build_network
 from nas.pretrained import read_pretrained
 from nas.training import Training, TrainingError
 from search_spaces.encoder_spec import EncoderSpec
@@ -32,6 +33,34 @@ def test_a_candidate_comes_back_judged_on_every_task(
     assert trained.network.plan.architecture == architecture
     assert {p.dtype for p in trained.network.parameters()} == {torch.float32}
     assert not trained.network.training
+
+
+def test_a_network_that_has_learnt_goes_on_where_it_stopped(
+    bench: Workbench, tiny: Callable[..., SearchConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8 samples in batches of 4: the halves are one step each, and neither begins anew."""
+    drawn: list[torch.Tensor] = []
+    batch = TrainingData.batch
+
+    def noted(data: TrainingData, step: int) -> Batch:
+        drawn.append(batch(data, step).frames)
+        return batch(data, step)
+
+    monkeypatch.setattr(TrainingData, "batch", noted)
+    network = build_network(problem_of(tiny()).reference, seed=5)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    architecture = problem_of(tiny()).reference
+    same = bench.train_candidate(architecture, network=network, begin=0.5, end=0.5).network
+    assert all(torch.equal(same.state_dict()[name], value) for name, value in before.items())
+    for begin, end in ((0.0, 0.5), (0.5, 1.0)):
+        trained = bench.train_candidate(architecture, network=network, begin=begin, end=end)
+        after = trained.network.state_dict()
+        assert any(not torch.equal(after[name], value) for name, value in before.items())
+        assert set(trained.metrics) == set(bench.tasks)
+    assert [torch.equal(frames, batch(bench.data, i).frames) for i, frames in enumerate(drawn)] == [
+        True,
+        True,
+    ]
 
 
 def test_only_the_encoder_of_the_weights_begins_with_them_and_learns_slowly(

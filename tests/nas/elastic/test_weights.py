@@ -189,3 +189,17 @@ def test_statistics_are_those_of_the_frames_given() -> None:
     assert norm.running_mean is not None
     torch.testing.assert_close(norm.running_mean, wanted, rtol=2e-2, atol=2e-2)
     assert norm.momentum == 0.1
+
+
+def test_what_a_copy_makes_for_a_network_is_its_own() -> None:
+    weights = _weights()
+    weights.network(_NARROW)
+    before = {key: tensor.clone() for key, tensor in weights.tensors.items()}
+    wide = replace(_NARROW, encoder=EncoderSpec(depth="resnet18", width=16))
+    wider = replace(_NARROW, encoder=EncoderSpec(depth="resnet18", width=24))
+    first = weights.copy().network(wide).state_dict()
+    weights.copy().network(wider)
+    again = weights.copy().network(wide).state_dict()
+    assert all(torch.equal(again[name], value) for name, value in first.items())
+    assert weights.tensors.keys() == before.keys()
+    assert all(torch.equal(weights.tensors[key], value) for key, value in before.items())

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from nas.network import build_network
+from nas.training import TrainingError
+from search_spaces.presets import independent
+
+
+def _state(trained: Any) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in trained.network.state_dict().items()}
+
+
+def test_at_rung_0_a_network_is_judged_with_the_weights_that_it_inherits(climbed: Any) -> None:
+    course, reference = climbed.run.course, climbed.run.problem.reference
+    steps: list[int] = []
+    first = course.train(reference, 0, None, lambda done, total: steps.append(done))
+    assert steps == []
+    assert set(first.metrics) == {"depth", "segmentation"}
+    assert not first.network.training
+    random = dict(build_network(reference, seed=0).named_parameters())
+    learnt = dict(first.network.named_parameters())
+    assert any(not torch.equal(random[name], value) for name, value in learnt.items())
+    norm = next(m for m in first.network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    assert norm.running_mean is not None
+    assert norm.running_mean.abs().sum() > 0
+
+
+def test_every_rung_trains_on_from_the_one_before(climbed: Any) -> None:
+    """16 samples in batches of 4: rung 4 is one step, rung 16 three more."""
+    course, reference = climbed.run.course, climbed.run.problem.reference
+    steps: list[tuple[int, int]] = []
+    trained, states = None, []
+    for rung in course.rungs:
+        trained = course.train(
+            reference, rung, trained, lambda done, total: steps.append((done, total))
+        )
+        states.append(_state(trained))
+    assert steps == [(1, 1), (1, 3), (2, 3), (3, 3)]
+    for before, after in zip(states, states[1:], strict=False):
+        assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_what_a_candidate_inherits_depends_on_no_other_candidate(climbed: Any) -> None:
+    problem, course = climbed.run.problem, climbed.run.course
+    branched = problem.space.nearest(independent(problem.specs))
+    alone = course.train(branched, 0, None).metrics
+    trained = course.train(problem.reference, 4, None)
+    assert trained.network.plan.architecture == problem.reference
+    assert course.train(branched, 0, None).metrics == alone
+
+
+def test_running_out_of_memory_fails_one_candidate(
+    climbed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def explode(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+
+    monkeypatch.setattr("studies.course.estimate_statistics", explode)
+    with pytest.raises(TrainingError, match="out of memory on cpu"):
+        climbed.run.course.train(climbed.run.problem.reference, 0, None)
