@@ -244,9 +244,11 @@ def _augment() -> Experiment:
 def _link() -> Experiment:
     """Textures labelled everywhere for the guide, at single points for the follower.
 
-    Each task has an encoder of its own, so only a link brings the one what the other learned.
+    Each task has an encoder of its own, so only a link brings the one what the other learned. The
+    guide is loud, else the follower's poor gradients would come through the link and disturb it:
+    its mIoU fell from 0.84 to 0.57 with one seed.
     """
-    guide = PlantedTask(name="guide", latent="texture", classes=(0, 1, 2, 3))
+    guide = PlantedTask(name="guide", latent="texture", classes=(0, 1, 2, 3), loud=True)
     follower = PlantedTask(name="follower", latent="texture", classes=(1, 2, 3, 0), points=1)
     world = PlantedWorld(planted=(guide, follower))
 
@@ -294,19 +296,19 @@ def _branch() -> Experiment:
         truths=(
             Truth(
                 name="branch",
-                says="the two tasks share the stem at most",
-                found=best(lambda a: a.sharing.depth_between("loud", "texture") <= 1),
+                says="the two tasks share no stage",
+                found=best(lambda a: a.sharing.depth_between("loud", "texture") == 0),
             ),
         ),
         contrasts=tuple(
             Contrast(
                 name=f"{depth} instead of {STAGES} stages shared",
                 task="texture",
-                expects="gain",
+                expects=expects,
                 planted=network(world, shared=depth),
                 contrary=network(world),
             )
-            for depth in (0, 1)
+            for depth, expects in ((0, "gain"), (1, "less"))
         ),
     )
 

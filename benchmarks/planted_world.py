@@ -36,7 +36,7 @@ TEXTURES: Final = ((0, 0), (3, 0), (0, 3), (6, 0), (0, 6), (3, 3))
 _RECTANGLES = 4
 _SHORTEST, _LONGEST = 10, 22
 #: Brightness of a plain texture, and how far the stripes of others are above and below it.
-_BRIGHTNESS, _CONTRAST = 0.6, 0.4
+_BRIGHTNESS, _CONTRAST = 0.55, 0.5
 _NOISE = 12.0
 _LOUDNESS = 100.0
 #: Changes whenever a frame would.

@@ -126,8 +126,8 @@ def test_the_best_network_of_a_front_decides(truths: ModuleType) -> None:
 def test_chance_is_the_share_of_the_space_where_one_network_in_six_has_the_choice(
     truths: ModuleType, planted: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planted, "_POOL", 300)
-    monkeypatch.setattr(planted, "_FRONTS", 300)
+    monkeypatch.setattr(planted, "_POOL", 200)
+    monkeypatch.setattr(planted, "_FRONTS", 200)
     branch = next(e for e in truths.EXPERIMENTS if e.name == "branch")
     independent = truths.Truth(
         name="independent",
