@@ -1,0 +1,389 @@
+"""What is planted in each world, when a front has found it, and which networks differ by it alone.
+
+Every truth is tested in a world of its own with one axis of the space free, sometimes beside
+another one that distracts; ``ALL_AXES`` has four of them in one world with all axes free at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from planted_world import PlantedTask, PlantedWorld
+
+from search_spaces.architecture import Architecture
+from search_spaces.decoder_spec import DecoderSpec
+from search_spaces.encoder_spec import STAGES, EncoderSpec
+from search_spaces.feature_maps import Augmentation
+from search_spaces.filter_ratios import FilterRatio
+from search_spaces.sharing import Sharing
+from search_spaces.synergy import SynergyLink
+from search_spaces.vocabulary import PrunedPart
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A network of a front, and its Δm in percent."""
+
+    architecture: Architecture
+    delta_m: float
+
+
+#: Whether a front, at least one network, has found a truth.
+Event = Callable[[Sequence[Point]], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """Something that is planted: ``says`` what, ``found`` tells it from the front alone."""
+
+    name: str
+    says: str
+    found: Event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Two networks that differ by a planted choice alone, and the task that should feel it.
+
+    ``expects`` is what the choice does to that task's primary metric.
+    """
+
+    name: str
+    task: str
+    expects: str
+    planted: Architecture
+    contrary: Architecture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A world, the axes that its search leaves free, and what the search should find."""
+
+    name: str
+    world: PlantedWorld
+    fix: Mapping[str, str]
+    trials: int
+    truths: tuple[Truth, ...]
+    contrasts: tuple[Contrast, ...]
+
+
+# --- when a truth is found ----------------------------------------------------------------------
+
+
+def best(choice: Callable[[Architecture], bool]) -> Event:
+    """The network with the highest Δm of the front has the planted choice."""
+
+    def found(front: Sequence[Point]) -> bool:
+        return choice(max(front, key=lambda point: point.delta_m).architecture)
+
+    return found
+
+
+def pruned_harder(simple: str, other: str, *, by: float) -> Event:
+    """On the average over the front, ``simple`` gives up that share of filters more than ``other``.
+
+    Of decoder and shared read alike. Not judged by the best Δm: what is free to prune does not
+    raise it, it makes the same Δm cheaper.
+    """
+
+    def found(front: Sequence[Point]) -> bool:
+        gaps = [
+            _mean_ratio(p.architecture, simple) - _mean_ratio(p.architecture, other) for p in front
+        ]
+        return sum(gaps) / len(gaps) >= by
+
+    return found
+
+
+def _mean_ratio(a: Architecture, task: str) -> float:
+    parts: tuple[PrunedPart, ...] = ("shared", "decoder")
+    return sum(a.ratio(task, part) for part in parts) / len(parts)
+
+
+def augmented(a: Architecture, task: str) -> int:
+    """Private channels of a task over all stages."""
+    return sum(entry.channels for entry in a.augmentations if entry.task == task)
+
+
+def linked(a: Architecture, source: str, target: str, levels: Sequence[int]) -> bool:
+    """Whether a link leads from one task to another at one of the levels."""
+    return any(
+        (link.source, link.target) == (source, target) and link.level in levels for link in a.links
+    )
+
+
+# --- networks of the worlds ---------------------------------------------------------------------
+
+
+def network(
+    world: PlantedWorld,
+    *,
+    shared: int = STAGES,
+    width: int = 8,
+    decoder_width: int = 16,
+    links: tuple[SynergyLink, ...] = (),
+    augmentations: tuple[Augmentation, ...] = (),
+    pruning: tuple[FilterRatio, ...] = (),
+) -> Architecture:
+    """A small network of a world's tasks, all of which share the first ``shared`` stages."""
+    names = sorted(task.name for task in world.tasks)
+    return Architecture(
+        tasks=world.tasks,
+        sharing=Sharing.shared(names, shared),
+        encoder=EncoderSpec(depth="resnet10", width=width),
+        decoder=DecoderSpec(kind="fpn", width=decoder_width),
+        weighting="sum",
+        links=links,
+        augmentations=augmentations,
+        pruning=pruning,
+    )
+
+
+def _fixed(**axes: str) -> dict[str, str]:
+    """All devices absent and all tasks sharing everything, but for the axes named."""
+    return {
+        "encoder": "resnet10",
+        "width": "8",
+        "decoder": "fpn",
+        "decoder_width": "16",
+        "sharing": "shared",
+        "links": "none",
+        "augmentation": "none",
+        "pruning": "none",
+        "weighting": "sum",
+        **axes,
+    }
+
+
+def _private(task: str, channels: int) -> tuple[Augmentation, ...]:
+    return tuple(Augmentation(task=task, stage=stage, channels=channels) for stage in range(STAGES))
+
+
+def _ratios(task: str, ratio: float) -> tuple[FilterRatio, ...]:
+    parts: tuple[PrunedPart, ...] = ("shared", "decoder")
+    return tuple(FilterRatio(task=task, part=part, ratio=ratio) for part in parts)
+
+
+# --- the experiments ----------------------------------------------------------------------------
+
+_SIMPLE = PlantedTask(name="simple", latent="hue", classes=(0, 1))
+_TEXTURE = PlantedTask(name="texture", latent="texture", classes=(0, 1, 2, 3))
+
+
+def _prune() -> Experiment:
+    """A simple task beside one on textures, in one shared encoder."""
+    world = PlantedWorld(planted=(_SIMPLE, _TEXTURE))
+    plain = network(world, width=16, decoder_width=32)
+
+    def pruned(task: str) -> Architecture:
+        return network(world, width=16, decoder_width=32, pruning=_ratios(task, 0.75))
+
+    return Experiment(
+        name="prune",
+        world=world,
+        fix=_fixed(width="16", decoder_width="32", pruning="0,0.25,0.5,0.75"),
+        trials=16,
+        truths=(
+            Truth(
+                name="prune",
+                says="what the simple task reads and decodes is pruned harder than the textures'",
+                found=pruned_harder("simple", "texture", by=0.2),
+            ),
+        ),
+        contrasts=(
+            Contrast(
+                name="simple task pruned by 0.75",
+                task="simple",
+                expects="none",
+                planted=pruned("simple"),
+                contrary=plain,
+            ),
+            Contrast(
+                name="texture task pruned by 0.75",
+                task="texture",
+                expects="loss",
+                planted=pruned("texture"),
+                contrary=plain,
+            ),
+        ),
+    )
+
+
+def _augment() -> Experiment:
+    """Six textures and a simple task in a trunk of eight filters."""
+    texture = PlantedTask(name="texture", latent="texture", classes=(0, 1, 2, 3, 4, 5))
+    world = PlantedWorld(planted=(_SIMPLE, texture), textures=6)
+    return Experiment(
+        name="augment",
+        world=world,
+        fix=_fixed(augmentation="0,8,16,24", augmented_stages="1,3,5"),
+        trials=16,
+        truths=(
+            Truth(
+                name="augment",
+                says="the texture task has more private channels than the simple one, 32 at least",
+                found=best(
+                    lambda a: augmented(a, "texture") >= max(32, augmented(a, "simple") + 1)
+                ),
+            ),
+        ),
+        contrasts=tuple(
+            Contrast(
+                name=f"16 private channels for {task}",
+                task=task,
+                expects=expects,
+                planted=network(world, augmentations=_private(task, 16)),
+                contrary=network(world),
+            )
+            for task, expects in (("texture", "gain"), ("simple", "none"))
+        ),
+    )
+
+
+def _link() -> Experiment:
+    """Textures labelled everywhere for the guide, at single points for the follower.
+
+    Each task has an encoder of its own, so only a link brings the one what the other learned. The
+    guide is loud, else the follower's poor gradients would come through the link and disturb it:
+    its mIoU fell from 0.84 to 0.57 with one seed.
+    """
+    guide = PlantedTask(name="guide", latent="texture", classes=(0, 1, 2, 3), loud=True)
+    follower = PlantedTask(name="follower", latent="texture", classes=(1, 2, 3, 0), points=1)
+    world = PlantedWorld(planted=(guide, follower))
+
+    def link(source: str, target: str) -> Architecture:
+        links = (SynergyLink(source=source, target=target, level=8, operation="concat"),)
+        return network(world, shared=0, links=links)
+
+    return Experiment(
+        name="link",
+        world=world,
+        fix=_fixed(sharing="independent", links="none,add,concat,gate"),
+        trials=16,
+        truths=(
+            Truth(
+                name="link",
+                says="the follower's decoder reads the guide's at level 8 or 16",
+                found=best(lambda a: linked(a, "guide", "follower", (8, 16))),
+            ),
+        ),
+        contrasts=tuple(
+            Contrast(
+                name=f"link {source} > {target} at level 8",
+                task=target,
+                expects=expects,
+                planted=link(source, target),
+                contrary=network(world, shared=0),
+            )
+            for source, target, expects in (
+                ("guide", "follower", "gain"),
+                ("follower", "guide", "none"),
+            )
+        ),
+    )
+
+
+def _branch() -> Experiment:
+    """Textures beside hues whose loss is a hundred times as large, in a plain sum."""
+    loud = PlantedTask(name="loud", latent="hue", classes=(0, 1, 2, 3, 4, 5), loud=True)
+    world = PlantedWorld(planted=(loud, _TEXTURE), hues=6)
+    return Experiment(
+        name="branch",
+        world=world,
+        fix=_fixed(sharing="0,1,2,3,4,5", links="none,add"),
+        trials=16,
+        truths=(
+            Truth(
+                name="branch",
+                says="the two tasks share no stage",
+                found=best(lambda a: a.sharing.depth_between("loud", "texture") == 0),
+            ),
+        ),
+        contrasts=tuple(
+            Contrast(
+                name=f"{depth} instead of {STAGES} stages shared",
+                task="texture",
+                expects=expects,
+                planted=network(world, shared=depth),
+                contrary=network(world),
+            )
+            for depth, expects in ((0, "gain"), (1, "less"))
+        ),
+    )
+
+
+def _share() -> Experiment:
+    """The same textures under other names, each task labelled in the frames that the other is not.
+
+    So few frames that one half of them is too little for an encoder of one's own.
+    """
+    first = PlantedTask(name="first", latent="texture", classes=(0, 1, 2, 3), every=2)
+    second = replace(first, name="second", classes=(1, 2, 3, 0), residues=(1,))
+    world = PlantedWorld(planted=(first, second), train=128)
+    return Experiment(
+        name="share",
+        world=world,
+        fix=_fixed(sharing="0,1,2,3,4,5", links="none,add"),
+        trials=16,
+        truths=(
+            Truth(
+                name="share",
+                says="the two tasks share four stages at least",
+                found=best(lambda a: a.sharing.depth_between("first", "second") >= 4),
+            ),
+        ),
+        contrasts=tuple(
+            Contrast(
+                name=f"{STAGES} instead of 0 stages shared",
+                task=task,
+                expects="gain",
+                planted=network(world),
+                contrary=network(world, shared=0),
+            )
+            for task in ("first", "second")
+        ),
+    )
+
+
+EXPERIMENTS = (_prune(), _augment(), _link(), _branch(), _share())
+
+
+def _all_axes() -> Experiment:
+    """Loud hues, textures, and their twin with labels at single points; every axis free."""
+    loud = replace(_SIMPLE, name="loud", loud=True)
+    twin = PlantedTask(name="twin", latent="texture", classes=(1, 2, 3, 0), points=1)
+    world = PlantedWorld(planted=(loud, _TEXTURE, twin))
+    fix = _fixed(links="none,add,concat,gate", augmentation="0,8,16", pruning="0,0.25,0.5,0.75")
+    return Experiment(
+        name="all-axes",
+        world=world,
+        fix={axis: value for axis, value in fix.items() if axis != "sharing"},
+        trials=40,
+        truths=(
+            Truth(
+                name="prune",
+                says="loud is simple, and pruned harder than texture",
+                found=pruned_harder("loud", "texture", by=0.2),
+            ),
+            Truth(
+                name="branch",
+                says="loud shares the stem with texture at most",
+                found=best(lambda a: a.sharing.depth_between("loud", "texture") <= 1),
+            ),
+            Truth(
+                name="share or link",
+                says="twin shares four stages with texture at least, or is linked from it",
+                found=best(
+                    lambda a: (
+                        a.sharing.depth_between("texture", "twin") >= 4
+                        or linked(a, "texture", "twin", (8, 16))
+                    )
+                ),
+            ),
+        ),
+        contrasts=(),
+    )
+
+
+ALL_AXES = _all_axes()

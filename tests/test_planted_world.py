@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from nas.data.source import IGNORE
+from nas.resolution import Resolution
+
+SIZE = Resolution(64, 32)
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def benchmarks_on_path() -> Iterator[None]:
+    sys.path.insert(0, str(BENCHMARKS))
+    yield
+    sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def world() -> ModuleType:
+    return import_module("planted_world")
+
+
+@pytest.fixture(scope="module")
+def truths() -> ModuleType:
+    return import_module("planted_truths")
+
+
+@pytest.fixture(scope="module")
+def planted() -> ModuleType:
+    return import_module("planted")
+
+
+def test_frames_are_a_function_of_seed_split_and_index(truths: ModuleType) -> None:
+    source = truths.EXPERIMENTS[0].world
+    first = source.frame("train", 3, SIZE)
+
+    assert np.array_equal(first.image, source.frame("train", 3, SIZE).image)
+    for other in (
+        source.frame("train", 4, SIZE),
+        source.frame("val", 3, SIZE),
+        replace(source, seed=1).frame("train", 3, SIZE),
+    ):
+        assert not np.array_equal(first.image, other.image)
+    assert source.fingerprint() != replace(source, seed=1).fingerprint()
+
+
+def test_labels_are_the_classes_of_texture_and_hue(world: ModuleType) -> None:
+    tasks = (
+        world.PlantedTask(name="shape", latent="texture", classes=(1, 2, 3, 0)),
+        world.PlantedTask(name="colour", latent="hue", classes=(0, 1)),
+    )
+    source = world.PlantedWorld(planted=tasks)
+    scene, frame = source.scene("val", 5, SIZE), source.frame("val", 5, SIZE)
+
+    assert np.array_equal(frame.labels["shape"], (scene.textures + 1) % 4)
+    assert np.array_equal(frame.labels["colour"], scene.hues)
+
+
+def test_one_filter_tells_the_simple_task_and_no_pixel_alone_tells_a_texture(
+    truths: ModuleType,
+) -> None:
+    source = truths.EXPERIMENTS[0].world
+    scenes = [source.scene("train", index, SIZE) for index in range(20)]
+    image = np.stack([scene.image for scene in scenes]).astype(int)
+    hues = np.stack([scene.hues for scene in scenes])
+    textures = np.stack([scene.textures for scene in scenes])
+
+    bluish = image[..., 2] > image[..., 0]
+    assert (bluish == hues).mean() > 0.95
+    brightness = image.sum(-1)
+    means = [brightness[textures == t].mean() for t in range(4)]
+    assert np.ptp(means) < 0.3 * np.std(brightness)
+
+
+def test_a_task_has_labels_in_its_share_of_training_frames_and_in_all_others(
+    truths: ModuleType,
+) -> None:
+    share = next(e.world for e in truths.EXPERIMENTS if e.name == "share")
+    for index in range(6):
+        assert set(share.frame("train", index, SIZE).labels) == {("first", "second")[index % 2]}
+        assert set(share.frame("val", index, SIZE).labels) == {"first", "second"}
+
+    link = next(e.world for e in truths.EXPERIMENTS if e.name == "link")
+    follower = next(task for task in link.planted if task.name == "follower")
+    sparse = link.frame("train", 0, SIZE).labels["follower"]
+    kept = sparse != IGNORE
+    assert kept.sum() == follower.points
+    assert np.array_equal(sparse[kept], follower.label(link.scene("train", 0, SIZE))[kept])
+    assert (link.frame("val", 0, SIZE).labels["follower"] != IGNORE).all()
+
+
+def test_planted_networks_are_within_their_spaces_and_found_by_their_events(
+    truths: ModuleType, planted: ModuleType
+) -> None:
+    for experiment in truths.EXPERIMENTS:
+        space = planted.problem_of(planted.config(experiment, 0, "unused")).space
+        for contrast in experiment.contrasts:
+            assert contrast.planted != contrast.contrary
+            assert contrast.planted in space, contrast.name
+            assert contrast.contrary in space, contrast.name
+        truth, contrast = experiment.truths[0], experiment.contrasts[0]
+        assert truth.found([truths.Point(architecture=contrast.planted, delta_m=1.0)])
+        assert not truth.found([truths.Point(architecture=contrast.contrary, delta_m=1.0)])
+
+
+def test_the_best_network_of_a_front_decides(truths: ModuleType) -> None:
+    contrast = next(e for e in truths.EXPERIMENTS if e.name == "branch").contrasts[0]
+    event = truths.best(lambda a: a == contrast.planted)
+    front = [
+        truths.Point(architecture=contrast.planted, delta_m=-1.0),
+        truths.Point(architecture=contrast.contrary, delta_m=-2.0),
+    ]
+    assert event(front)
+    assert not event([front[1], replace(front[0], delta_m=-3.0)])
+
+
+def test_chance_is_the_share_of_the_space_where_one_network_in_six_has_the_choice(
+    truths: ModuleType, planted: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planted, "_POOL", 200)
+    monkeypatch.setattr(planted, "_FRONTS", 200)
+    branch = next(e for e in truths.EXPERIMENTS if e.name == "branch")
+    independent = truths.Truth(
+        name="independent",
+        says="",
+        found=truths.best(lambda a: a.sharing.depth_between("loud", "texture") == 0),
+    )
+    chances = planted.chance(replace(branch, truths=(independent,)), "unused")
+    assert 0.08 < chances["independent"] < 0.26
+
+
+def test_probability_of_so_many_successes_or_more(planted: ModuleType) -> None:
+    assert planted.at_least(0, 5, 0.3) == pytest.approx(1.0)
+    assert planted.at_least(5, 5, 0.5) == pytest.approx(0.5**5)
+    assert planted.at_least(1, 2, 0.25) == pytest.approx(1 - 0.75**2)
