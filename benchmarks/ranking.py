@@ -162,8 +162,8 @@ class Ranking:
         weights, digest = self._shared() if shared else (None, "")
         self.rows = read_rows(self.args.out, self.identity, digest)
         bench = self.bench(0)
-        course = Course(bench, weights=weights, early_stopping=True)
         first = round(_QUARTER * bench.fidelity.samples)
+        course = Course(bench, (0, first, bench.fidelity.samples), weights)
         for done, network in enumerate(self.sample):
             for name in names:
                 if (name, network.id, 0) in self.rows:
