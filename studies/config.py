@@ -17,7 +17,7 @@ from studies.errors import UsageError
 
 DEFAULT_STORAGE = "sqlite:///neurall-search.db"
 DEFAULT_OBJECTIVES = ("delta_m", "macs")
-DEFAULT_TRIALS = 20
+DEFAULT_TRIALS = 12
 _MOST_TRIALS = 1_000_000
 
 
@@ -29,7 +29,7 @@ class SearchConfig:
     three. ``kinds`` holds the behaviours of tasks; add your own. ``fix`` narrows the space, axis
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
     candidate that would not end in time. With ``share_weights`` candidates begin with the weights
-    of one elastic network; with ``early_stopping`` the better one in ``reduction`` goes on at each
+    of one elastic network; with ``early_stopping`` the better one of ``reduction`` goes on at each
     rung. ``pretrained`` are weights with which candidates and
     baselines of the same encoder begin. ``study`` empty means a name made of all that makes
     trials comparable. ``data_specs`` and ``pretrained_specs`` say how a command line named
@@ -48,7 +48,7 @@ class SearchConfig:
     sampler: str = "front"
     share_weights: bool = True
     early_stopping: bool = True
-    reduction: float = 3.0
+    reduction: float = 2.0
     fix: Mapping[str, str] = field(default_factory=dict)
     enqueue: tuple[Architecture, ...] = ()
     pretrained: tuple[PretrainedEncoder, ...] = ()

@@ -89,9 +89,9 @@ def _search(commands: _Commands[_Parser]) -> None:
     p.add_argument(
         "--trials",
         type=values.whole_number(1, 1_000_000),
-        default=20,
+        default=12,
         metavar="N",
-        help="trained candidates of the study in total (default: 20)",
+        help="trained candidates of the study in total (default: 12)",
     )
     p.add_argument(
         "--time",
