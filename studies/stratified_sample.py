@@ -7,9 +7,9 @@ import random
 from collections.abc import Sequence
 
 from nas.cost import cost_of
+from nas.training_cost import training_macs
 from search_spaces.architecture import Architecture
 from studies.errors import StudyError
-from studies.estimate import training_macs
 from studies.problem import Problem
 
 #: Networks that are drawn, and that are looked at for them.
