@@ -41,7 +41,7 @@ from search_spaces.task_spec import ArchitectureError
 from studies.agreement import Agreement, agreement, kendall_tau, noise_ceiling, spearman_rho
 from studies.commands.values import assignments
 from studies.config import SearchConfig
-from studies.course import Course
+from studies.course import Course, rungs_of
 from studies.delta_m import delta_m
 from studies.errors import StudyError, UsageError
 from studies.problem import RECIPE_VERSION, Problem, problem_of
@@ -162,6 +162,7 @@ class Ranking:
         weights, digest = self._shared() if shared else (None, "")
         self.rows = read_rows(self.args.out, self.identity, digest)
         bench = self.bench(0)
+        course = Course(bench, rungs_of(self.problem.config), weights)
         first = round(_QUARTER * bench.fidelity.samples)
         course = Course(bench, (0, first, bench.fidelity.samples), weights)
         for done, network in enumerate(self.sample):
