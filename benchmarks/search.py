@@ -1,7 +1,8 @@
 """How much less training does this search need than random search and TPE from scratch?
 
     python benchmarks/search.py [--setting small|medium|default] [--arms random,tpe,front,…]
-        [--seeds 3] [--trials N] [--folder FOLDER] [--out FILE.json] [--plot FILE.png] [--threads 1]
+        [--seeds 3] [--first-seed 0] [--trials N] [--folder FOLDER] [--out FILE.json]
+        [--plot FILE.png] [--threads 1]
 
 Every arm may spend the same compute, MACs of training passes as ``search_compute.py`` counts them:
 that of N trainings from scratch of a mean network within the budget. Shared weights are counted
@@ -44,8 +45,8 @@ from studies.config import SearchConfig
 from studies.errors import UsageError
 from studies.problem import Problem, problem_of
 from studies.proposals import Proposals
-from studies.search import search
-from studies.store import find_study
+from studies.search import search, study_settings
+from studies.store import create_study, find_study
 
 #: Shares of the compute after which the front is judged.
 CHECKPOINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -111,7 +112,7 @@ class Run:
     """What is compared, and how long: ``limit`` is the MACs that every study may spend."""
 
     arms: tuple[str, ...]
-    seeds: int
+    seeds: tuple[int, ...]
     trials: int
     unit_macs: float
     finalist_seeds: int
@@ -126,10 +127,25 @@ class Run:
         scale = self.scale
         return (
             f"{self.limit / 1e12:.2f} TMAC a study, of {self.trials} trainings of "
-            f"{self.unit_macs / 1e12:.3f}; {self.seeds} seeds, finalists {self.finalist_seeds}; "
+            f"{self.unit_macs / 1e12:.3f}; seeds {', '.join(map(str, self.seeds))}, "
+            f"{self.finalist_seeds} for each finalist; "
             f"hypervolume over {scale.worst:g} to {scale.best:g} % and {scale.budget / 1e9:g} to "
             f"{scale.cheapest / 1e9:.3f} GMAC"
         )
+
+
+def share_baselines(problem: Problem, others: Sequence[Problem]) -> None:
+    """Begin a study with the single-task networks of another arm: they would be the same."""
+    url = problem.config.storage
+    if find_study(url, problem.name) is not None:
+        return
+    for other in others:
+        trained = find_study(other.config.storage, other.name)
+        if trained is not None and set(trained.baselines()) == set(problem.tasks):
+            store = create_study(url, problem.name, problem.objectives, study_settings(problem))
+            for baseline in trained.baselines().values():
+                store.add_baseline(baseline)
+            return
 
 
 def run_search(problem: Problem, title: str, limit: float) -> Timeline:
@@ -189,9 +205,10 @@ def judged_points(
 def measure(benchmark: Benchmark, run: Run) -> tuple[dict[str, Curves], dict[str, object]]:
     """All searches seed by seed, then all finalists; returns the curves and what it all took."""
     studies = {}
-    for seed in range(run.seeds):
-        for arm in run.arms:
-            problem = benchmark.problem(arm, seed)
+    for seed in run.seeds:
+        problems = {arm: benchmark.problem(arm, seed) for arm in run.arms}
+        for arm, problem in problems.items():
+            share_baselines(problem, list(problems.values()))
             studies[arm, seed] = problem, run_search(problem, f"{arm}, seed {seed}", run.limit)
     finalists = Finalists(benchmark.folder / "finalists.jsonl")
     curves: dict[str, dict[int, list[Point]]] = {arm: {} for arm in run.arms}
@@ -227,7 +244,7 @@ def main(given: Sequence[str] | None = None) -> int:
     benchmark = Benchmark(setting=setting, folder=folder)
     run = Run(
         arms=arms,
-        seeds=arguments.seeds,
+        seeds=tuple(range(arguments.first_seed, arguments.first_seed + arguments.seeds)),
         trials=arguments.trials or setting.trials,
         unit_macs=benchmark.unit_macs(),
         finalist_seeds=setting.finalist_seeds,
@@ -267,6 +284,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--setting", choices=SETTINGS, default="small")
     parser.add_argument("--arms", default=f"random,tpe,{THIS}")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--first-seed", type=int, default=0, help="to share out seeds")
     parser.add_argument("--trials", type=int, help="compute of an arm, in trainings from scratch")
     parser.add_argument("--folder", type=Path, help="where studies and trainings are kept")
     parser.add_argument("--out", type=Path, help="a JSON file of all values")

@@ -41,7 +41,7 @@ Curves = Mapping[int, Sequence[Point]]
 def print_table(arms: Mapping[str, Curves]) -> None:
     """Hypervolume by arm and compute, mean ± standard deviation over seeds."""
     spent = [point.macs for point in next(iter(next(iter(arms.values())).values()))]
-    print(f"{'arm':15}{'':22}" + "".join(f"{f'{macs / 1e12:.1f} TMAC':>18}" for macs in spent))
+    print(f"{'arm':15}{'':22}" + "".join(f"{f'{macs / 1e12:.3g} TMAC':>18}" for macs in spent))
     for name, curves in arms.items():
         rows = {
             "hypervolume": [_spread(p.hypervolume for p in at) for at in _by_checkpoint(curves)],

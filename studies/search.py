@@ -78,7 +78,10 @@ class Search:
         for note in self.problem.notes:
             self.observer.message(note)
         store = create_study(
-            self.config.storage, self.problem.name, self.problem.objectives, _settings(self.problem)
+            self.config.storage,
+            self.problem.name,
+            self.problem.objectives,
+            study_settings(self.problem),
         )
         try:
             self._search(store, begin)
@@ -315,7 +318,7 @@ class Search:
             store.complete(record, candidate.admission.constraints, [picture], note)
 
 
-def _settings(problem: Problem) -> dict[str, object]:
+def study_settings(problem: Problem) -> dict[str, object]:
     """What is written on the study, so that it can be read without its data."""
     return {
         "identity": problem.identity,
