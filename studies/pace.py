@@ -18,10 +18,16 @@ class Pace:
         self.refused = 0
         self._began = time.monotonic()
         self._steps = (0, 0)
-        self._candidates: list[float] = []
+        self._trainings = 0
+        self._since, self._from = self._began, 0
 
     def progress(self, trained: int, trials: int) -> None:
-        """So many candidates are trained, of so many."""
+        """So many candidates are trained, of so many.
+
+        Told before the first of them, the clock of candidates begins anew.
+        """
+        if not self._trainings or trained == self.trained == self._from:
+            self._since, self._from = time.monotonic(), trained
         self.trained, self.trials = trained, trials
 
     def training_starts(self) -> None:
@@ -33,8 +39,8 @@ class Pace:
         self._steps = (done, total)
 
     def training_ends(self) -> None:
-        """The training that began last is over; it took as long as a candidate may take."""
-        self._candidates.append(time.monotonic() - self._began)
+        """The training that began last is over."""
+        self._trainings += 1
 
     def trial_ends(self, record: TrialRecord) -> None:
         """A trial was trained, stopped early, refused, or failed."""
@@ -47,11 +53,14 @@ class Pace:
         return (time.monotonic() - self._began) * (total - done) / done if done else 0.0
 
     def left_s(self) -> float | None:
-        """Seconds that all candidates will still take, None before any network was trained."""
-        if not self._candidates:
+        """Seconds that all candidates will still take, None before one was trained to the end.
+
+        Those that were stopped early count for the ones that were not.
+        """
+        done = self.trained - self._from
+        if done < 1:
             return None
-        mean = sum(self._candidates) / len(self._candidates)
-        return mean * (self.trials - self.trained)
+        return (time.monotonic() - self._since) / done * (self.trials - self.trained)
 
     def summary(self) -> str:
         """``3 of 20 done, 6 stopped early, 2 refused, 4 min 10 s left``."""

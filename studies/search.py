@@ -108,6 +108,7 @@ class Search:
         self._train_baselines(store)
         self._prepare_course(store)
         self.proposals.enqueue_first(store, records)
+        self.observer.progress(self.trained, self.config.trials)
         self._search_candidates(store, begin)
 
     # --- baselines ----------------------------------------------------------------------------
@@ -244,7 +245,8 @@ class Search:
         for axis in self.screening.learn(store.records()):
             self.observer.message(axis.sentence(self.problem.objectives[0].unit))
         self.trained += complete
-        self.observer.progress(self.trained, self.config.trials)
+        if complete:
+            self.observer.progress(self.trained, self.config.trials)
         self.observer.trial_ends(store.record(number))
         if complete:
             self.observer.front(read_result(store).front)

@@ -140,3 +140,22 @@ def test_durations(seconds: float, text: str) -> None:
 
 def test_shares() -> None:
     assert (percent(None), percent(0.284)) == ("–", "28%")
+
+
+def test_time_left_begins_with_the_candidates_and_counts_stopped_ones_for_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    pace = Pace()
+    pace.progress(3, 6)
+    pace.training_starts()
+    now[0] = 100.0  # single-task networks and shared weights
+    pace.training_ends()
+    pace.progress(3, 6)
+    for _ in range(4):  # three that are stopped early, one that is not
+        pace.training_starts()
+        now[0] += 5.0
+        pace.training_ends()
+    pace.progress(4, 6)
+    assert pace.left_s() == pytest.approx(2 * 20.0)
