@@ -87,6 +87,8 @@ class Search:
             self._search(store, begin)
         except KeyboardInterrupt:
             return read_result(store, interrupted=True)
+        if self.config.early_stopping:
+            store.draw_curves()
         return read_result(store)
 
     def _search(self, store: StudyStore, begin: float) -> None:
