@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def test_every_rung_trains_on_from_the_one_before(climbed: Any) -> None:
         )
         states.append(_state(trained))
     assert steps == [(1, 1), (1, 3), (2, 3), (3, 3)]
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in itertools.pairwise(states):
         assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
