@@ -70,7 +70,7 @@ class Sandwich:
                 network = self._space.mutate(network, rng)
             except MutationError:
                 break
-            if self._fits(network):
+            if blocks_of(network.encoder) == blocks_of(large.encoder) and self._fits(network):
                 return network
         return large
 

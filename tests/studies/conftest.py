@@ -146,7 +146,7 @@ class Climbed:
 
 @pytest.fixture(scope="session")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
-    """A search with all defaults until three candidates are trained; do not write to its study.
+    """A search with all defaults until five candidates are trained; do not write to its study.
 
     A part of its space is over the budget.
     """
@@ -155,7 +155,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
         sources=(open_source("synthetic", seed=0, fidelity=RUNGS),),
         tasks=("depth", "segmentation"),
         fidelity=RUNGS,
-        trials=3,
+        trials=5,
         fix=FEW,
         device="cpu",
         storage=f"sqlite:///{folder}/study.db",
@@ -164,7 +164,22 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
     problem = problem_of(replace(config, budget=Budget.parse([f"{1.1 * macs / 1e6}mmacs"])))
     log = Log()
     run = Search(problem, log)
-    return Climbed(config=problem.config, log=log, run=run, result=run.run())
+    with pytest.MonkeyPatch.context() as patch:
+        draw_few(patch)
+        return Climbed(config=problem.config, log=log, run=run, result=run.run())
+
+
+def draw_few(patch: pytest.MonkeyPatch) -> None:
+    """Let the front sampler choose from 60 candidates: drawing 1,500 takes 5 s."""
+    patch.setattr("studies.candidate_pool._FIRST", 20)
+    patch.setattr("studies.candidate_pool._BLOCK", 20)
+    patch.setattr("studies.candidate_pool._BLOCKS", 3)
+
+
+@pytest.fixture
+def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the sampler of ``climbed`` chooses from."""
+    draw_few(monkeypatch)
 
 
 @pytest.fixture

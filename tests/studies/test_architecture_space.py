@@ -58,7 +58,7 @@ def test_parameters_without_effect_do_not_change_the_key() -> None:
     assert space.key(more) == space.key(plain)
 
 
-@pytest.mark.parametrize("bounds", [["4gmacs"], ["2mparams"], ["10tops", "30mb"], ["20ms"], []])
+@pytest.mark.parametrize("bounds", [["4gmacs"], ["2mparams"], ["30tops", "2mparams"], ["20ms"], []])
 def test_feasible_is_what_the_budget_allows(bounds: list[str]) -> None:
     budget = Budget.parse(bounds)
     space = ArchitectureSpace(_SPACE, budget)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import pairwise
+import itertools
 from typing import Any
 
 import pytest
@@ -41,7 +41,7 @@ def test_every_rung_trains_on_from_the_one_before(climbed: Any) -> None:
         )
         states.append(_state(trained))
     assert steps == [(1, 1), (1, 3), (2, 3), (3, 3)]
-    for before, after in pairwise(states):
+    for before, after in itertools.pairwise(states):
         assert any(not torch.equal(before[name], after[name]) for name in before)
 
 

@@ -38,6 +38,9 @@ _FEW = SearchSpace.for_tasks((DEPTH, SEGMENTATION)).fix(
 _BUDGET = Budget.parse(["1.6gmacs"])
 
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
+
 def _sampler(
     name: str, seed: int, space: SearchSpace = _FEW, budget: Budget = _BUDGET
 ) -> optuna.samplers.BaseSampler:
@@ -63,8 +66,8 @@ def test_an_unknown_sampler_is_named_with_those_there_are() -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_sampler_proposes_members_and_learns_from_refusals(name: str) -> None:
     study = _study()
+    study.sampler = _sampler(name, 0)
     for index in range(14):
-        study.sampler = _sampler(name, index)
         trial = study.ask()
         assert _FEW.suggest(trial) in _FEW
         if index % 3:

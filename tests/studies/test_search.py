@@ -236,7 +236,7 @@ def test_the_weights_that_candidates_share_are_trained_once_after_the_baselines(
 def test_candidates_behind_the_front_are_stopped_at_a_rung(climbed: Any) -> None:
     result = climbed.result
     assert result.counts()["stopped_early"] == len(result.stopped) > 0
-    assert result.counts()["complete"] == len(result.complete) == 3
+    assert result.counts()["complete"] == len(result.complete) == 5
     for trial in result.stopped:
         samples = [rung.samples for rung in trial.rungs]
         assert samples in ([0], [0, 4])
@@ -258,6 +258,7 @@ def test_the_front_sampler_neither_repeats_a_network_nor_exceeds_the_budget(clim
     assert not all(budget.allows(cost_of(space.sample(rng))) for _ in range(20))
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_a_search_cut_off_in_a_training_goes_on_to_the_same_front_with_the_same_shared_weights(
     climbed: Any, tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,12 +284,13 @@ def test_a_search_cut_off_in_a_training_goes_on_to_the_same_front_with_the_same_
     ]
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_what_was_stopped_is_not_trained_again_when_a_study_goes_on(
     climbed: Any, tmp_path: Path, log: Log
 ) -> None:
     copied(climbed, tmp_path)
     stopped = climbed.result.stopped[0].architecture
-    search(_elsewhere(climbed, tmp_path, trials=4, enqueue=(stopped,)), log)
+    search(_elsewhere(climbed, tmp_path, trials=6, enqueue=(stopped,)), log)
     assert len(log.trained) > 0
     assert stopped not in [network for _, network in log.trained]
 
@@ -317,7 +319,7 @@ def test_lost_shared_weights_are_one_line_that_says_what_to_do(
     (file,) = (f for f in (tmp_path / "study.db.artifacts").iterdir() if f.read_bytes() == content)
     damage(file)
     with pytest.raises(StudyError, match=rf"{message}.* back as it was or .* --study") as raised:
-        search(_elsewhere(climbed, tmp_path, trials=4), log)
+        search(_elsewhere(climbed, tmp_path, trials=6), log)
     assert "\n" not in str(raised.value)
     assert log.trained == []
 
@@ -333,6 +335,7 @@ def test_shared_weights_that_diverge_say_how_to_do_without(
         search(_elsewhere(climbed, tmp_path))
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_without_shared_weights_candidates_begin_from_scratch_at_every_rung(
     climbed: Any, tmp_path: Path, log: Log
 ) -> None:
@@ -344,12 +347,13 @@ def test_without_shared_weights_candidates_begin_from_scratch_at_every_rung(
     assert [[r.samples for r in t.rungs] for t in result.complete] == [[4, 16]]
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_without_early_stopping_every_candidate_is_trained_to_the_end(
     climbed: Any, tmp_path: Path, log: Log
 ) -> None:
-    result = search(_elsewhere(climbed, tmp_path, early_stopping=False, trials=4), log)
+    result = search(_elsewhere(climbed, tmp_path, early_stopping=False, trials=3), log)
     assert [title for title, _ in log.trained].count("shared weights") == 1
-    assert [trial.status for trial in result.trials] == ["complete"] * 4
+    assert [trial.status for trial in result.trials] == ["complete"] * 3
     assert {tuple(r.samples for r in t.rungs) for t in result.trials} == {(16,)}
 
 

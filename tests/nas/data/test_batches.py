@@ -118,7 +118,7 @@ def test_a_task_alone_skips_batches_whose_frames_have_no_label_of_it() -> None:
     assert all(set(part.batch(step).labels) == {"depth"} for step in range(len(part)))
 
 
-@pytest.mark.parametrize("shares", [(0.0, 0.25, 1.0), (0.0, 0.1, 0.11, 0.5, 0.99, 1.0)])
+@pytest.mark.parametrize("shares", [(0.0, 0.25, 1.0), (0.0, 0.1, 0.11, 0.5, 0.9, 1.0)])
 def test_parts_one_after_the_other_are_the_whole(shares: tuple[float, ...]) -> None:
     data = data_of(frames_of(("motion",)))
     parts = [data.part(begin, end) for begin, end in pairwise(shares)]

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -114,7 +114,7 @@ def test_one_loss_without_bounds_is_skipped_and_leaves_the_weights_as_they_were(
     training.run(keep)
     changed = [
         any(not torch.equal(before[key], after[key]) for key in before)
-        for before, after in pairwise(kept)
+        for before, after in itertools.pairwise(kept)
     ]
     assert changed == [True, False, True]
 
