@@ -146,7 +146,7 @@ class Climbed:
 
 @pytest.fixture(scope="session")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
-    """A search with all defaults until five candidates are trained; do not write to its study.
+    """A search with all defaults until four candidates are trained; do not write to its study.
 
     A part of its space is over the budget.
     """
@@ -155,7 +155,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
         sources=(open_source("synthetic", seed=0, fidelity=RUNGS),),
         tasks=("depth", "segmentation"),
         fidelity=RUNGS,
-        trials=5,
+        trials=4,
         fix=FEW,
         device="cpu",
         storage=f"sqlite:///{folder}/study.db",
