@@ -23,7 +23,7 @@ _BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
 #: Draws that set the scale of costs.
 _FIRST = 200
 #: Neighbours of a front's member, trials after which they are drawn anew, and members with some.
-_NEIGHBOURS, _NEIGHBOURS_RENEWAL, _MEMBERS = 32, 10, 40
+_NEIGHBOURS, _NEIGHBOURS_RENEWAL, _MEMBERS = 32, 10, 24
 #: Draws for each candidate that is wanted, where few are feasible.
 _MOST_DRAWS = 20
 

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 #: Trials that kernels are fitted to, and that predictions rest on.
-_MOST_FITTED, _MOST_USED = 150, 300
+_MOST_FITTED, _MOST_USED = 150, 256
 #: A kernel is fitted again after so many times more trials.
 _GROWTH = 1.1
 #: Values that a model needs.
@@ -28,7 +28,7 @@ _LEAST = 3
 #: set the reference point.
 _OUTLIER = 3.0
 #: How far beyond the worst value the reference point lies, in ranges of values.
-_MARGIN = 0.25
+_MARGIN = 0.5
 #: Stands for an objective: whether constraints hold.
 _FEASIBLE = -1
 
@@ -47,6 +47,7 @@ class FrontModel:
         self._outcomes: list[Outcome] = []
         self.features = np.zeros((0, len(pool.features.layout.ties)))
         self._values = np.zeros((0, len(signs)))
+        self._on_front, self._feasible = np.zeros(0, dtype=bool), np.zeros(0)
         self._kernels: dict[int, tuple[int, Kernel]] = {}
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
@@ -65,6 +66,9 @@ class FrontModel:
         self._outcomes += told
         self.features = np.concatenate([self.features, described.features])
         self._values = np.concatenate([self._values, values])
+        self._on_front = np.append(self._on_front, [outcome.on_front for outcome in told])
+        holds = [np.nan if o.feasible is None else float(o.feasible) for o in told]
+        self._feasible = np.append(self._feasible, holds)
 
     @property
     def count(self) -> int:
@@ -114,7 +118,7 @@ class FrontModel:
 
     def _front_rows(self, count: int) -> Rows:
         """Rows of the first ``count`` outcomes that are feasible and not dominated."""
-        rows = np.array([i for i in range(count) if self._outcomes[i].on_front], dtype=np.intp)
+        rows = np.flatnonzero(self._on_front[:count])
         return rows[non_dominated_rows(self._values[rows])]
 
     def _reference(self, mean: Array) -> Array:
@@ -133,8 +137,8 @@ class FrontModel:
 
     def _chance(self, candidates: Candidates) -> Array | float:
         """How likely constraints hold, from trials for which they did and did not."""
-        judged = [o.feasible for o in self._outcomes if o.feasible is not None]
-        if all(judged) or len(judged) < _LEAST:
+        judged = self._feasible[np.isfinite(self._feasible)]
+        if judged.all() or len(judged) < _LEAST:
             return 1.0
         observations = self._observations(_FEASIBLE, len(self._outcomes))
         mean, deviation = QualityModel(self._kernel(_FEASIBLE), observations).predict(
@@ -162,16 +166,15 @@ class FrontModel:
     def _observations(self, objective: int, count: int, most: int = _MOST_USED) -> Observations:
         """What the first ``count`` outcomes say of an objective, from the ``most`` telling ones."""
         if objective == _FEASIBLE:
-            rows = [i for i in range(count) if self._outcomes[i].feasible is not None]
-            rows = rows[:: max(1, -(-len(rows) // most))]
-            holds = [float(bool(self._outcomes[i].feasible)) for i in rows]
-            return _final(self.features[rows], np.array(holds))
-        rows = list(self._telling(objective, count, most))
+            judged = np.flatnonzero(np.isfinite(self._feasible[:count]))
+            judged = judged[:: max(1, -(-len(judged) // most))]
+            return _final(self.features[judged], self._feasible[judged])
+        rows = self._telling(objective, count, most)
         if objective > 0 or not any(self._outcomes[i].rungs for i in rows):
             return _final(self.features[rows], self._values[rows, objective])
         return self._staged(rows, most)
 
-    def _staged(self, rows: Sequence[int], most: int) -> Observations:
+    def _staged(self, rows: Rows, most: int) -> Observations:
         """All qualities of trials, early ones moved to the scale of final ones."""
         last = max((max(self._outcomes[i].rungs, default=0.0) for i in rows), default=0.0)
         rungs = [_rungs(self._outcomes[i], last) for i in rows]

@@ -26,7 +26,7 @@ from studies.trial_history import Outcome, TrialHistory
 Array = NDArray[np.float64]
 
 #: Candidates that are spread over the space before a model chooses.
-STARTUP = 5
+STARTUP = 4
 #: Steps of it modulo 1 fill the unit interval evenly.
 _GOLDEN = (math.sqrt(5) - 1) / 2
 #: Share of the candidates that count as near to a wanted cost.
