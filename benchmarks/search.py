@@ -126,8 +126,8 @@ class Run:
     def __str__(self) -> str:
         scale = self.scale
         return (
-            f"{self.limit / 1e12:.2f} TMAC a study, of {self.trials} trainings of "
-            f"{self.unit_macs / 1e12:.3f}; seeds {', '.join(map(str, self.seeds))}, "
+            f"{self.limit / 1e12:.3g} TMAC a study, of {self.trials} trainings of "
+            f"{self.unit_macs / 1e12:.3g}; seeds {', '.join(map(str, self.seeds))}, "
             f"{self.finalist_seeds} for each finalist; "
             f"hypervolume over {scale.worst:g} to {scale.best:g} % and {scale.budget / 1e9:g} to "
             f"{scale.cheapest / 1e9:.3f} GMAC"
@@ -190,7 +190,7 @@ def judged_points(
             Point(
                 macs=spent,
                 seconds=timeline.seconds_at(spent),
-                trained=sum(moment.macs <= spent for moment in timeline.moments),
+                trained=len(timeline.complete(spent)),
                 finalists=tuple(network.id for network, _ in front),
                 finalist_macs=tuple(macs),
                 delta_m=tuple(tuple(v) for v in values),
@@ -218,12 +218,13 @@ def measure(benchmark: Benchmark, run: Run) -> tuple[dict[str, Curves], dict[str
         curves[arm][seed] = judged_points(problem, timeline, finalists, run)
     took = {
         f"{arm}, seed {seed}": {
-            "macs": timeline.macs,
-            "shared_macs": shared_spending(problem),
-            "seconds": timeline.seconds,
+            "macs": timeline.moments[-1].macs,
+            "shared_macs": timeline.moments[0].macs,
+            "seconds": timeline.moments[-1].seconds,
+            "shared_seconds": timeline.moments[0].seconds,
             "trials": timeline.counts,
         }
-        for (arm, seed), (problem, timeline) in studies.items()
+        for (arm, seed), (_, timeline) in studies.items()
     }
     trainings = {"count": len(finalists), "seconds": finalists.seconds}
     return dict(curves), {"studies": took, "finalist_trainings": trainings}

@@ -17,7 +17,7 @@ _COLOURS = ("#9aa0a6", "#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd")
 class Point:
     """One study when so many MACs were spent.
 
-    ``seconds`` go to the last complete trial within these MACs. ``hypervolume`` is over the
+    ``trained`` trials were complete by then. ``hypervolume`` is over the
     logarithm of MACs, ``linear`` over MACs; both are of the ``finalists``, ids of the networks of
     the validation front. Their ``delta_m`` on the test split are by seed of the training, empty
     where one failed.
@@ -135,7 +135,9 @@ def plot(arms: Mapping[str, Curves], title: str, path: Path) -> None:
             high = [m + s for m, s in zip(mean, spread, strict=True)]
             axes.plot(x, mean, "o-", color=colour, label=name)
             axes.fill_between(x, low, high, color=colour, alpha=0.15)
-        axes.set(xlabel=label, ylabel="hypervolume of the front on the test split", xscale="log")
+        axes.set(xlabel=label, ylabel="hypervolume of the front on the test split")
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:.3g}")
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     figure.suptitle(title, fontsize="small")

@@ -1,10 +1,12 @@
-"""What a study had spent, in MACs and in seconds, whenever one of its trials was complete."""
+"""What a study had spent, in MACs and in seconds, whenever one of its trials ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import optuna
 from search_compute import Accounting, shared_training_macs
 
@@ -17,57 +19,57 @@ from studies.store import load_study
 
 @dataclass(frozen=True, kw_only=True)
 class Moment:
-    """A complete trial, and all that was spent up to its end, shared weights included."""
+    """The end of a trial, and all that was spent up to it, shared weights included.
+
+    ``seconds`` go from asking for a candidate to the end of its trial, so that what a sampler takes
+    to propose counts. ``record`` is None for the end of the training of shared weights.
+    """
 
     macs: float
     seconds: float
-    record: TrialRecord
+    record: TrialRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """A study: its complete trials as they ended, and what all of its trials took.
-
-    ``seconds`` go from asking for a candidate to the end of its trial, so that what a sampler takes
-    to propose counts.
-    """
+    """A study: the ends of its trials, in their order, and their numbers by status."""
 
     moments: tuple[Moment, ...]
-    macs: float
-    seconds: float
-    counts: dict[str, int]
+    counts: Mapping[str, int]
+
+    def complete(self, macs: float) -> list[TrialRecord]:
+        """Trials that were trained to the end when so much was spent."""
+        there = (moment.record for moment in self.moments if moment.macs <= macs)
+        return [record for record in there if record and record.status == "complete"]
 
     def front(self, macs: float, directions: Sequence[Direction]) -> list[TrialRecord]:
         """The validation front of what was complete when so much was spent, cheapest first."""
-        there = [moment.record for moment in self.moments if moment.macs <= macs]
+        there = self.complete(macs)
         front = [there[i] for i in front_indices([r.values for r in there], directions)]
         return sorted(front, key=lambda record: (record.macs, record.number))
 
     def seconds_at(self, macs: float) -> float:
-        """Seconds to the last complete trial within so many MACs, 0 where there is none."""
-        return max((moment.seconds for moment in self.moments if moment.macs <= macs), default=0.0)
+        """Seconds when so many MACs were spent, linear between the ends of trials."""
+        spent = [0.0, *(moment.macs for moment in self.moments)]
+        return float(np.interp(macs, spent, [0.0, *(m.seconds for m in self.moments)]))
 
 
 def read_timeline(problem: Problem) -> Timeline:
     """Add up a study that was begun."""
     url = problem.config.storage
     store = load_study(url, problem.name)
-    seconds = _seconds(url, problem.name)
-    accounting, records = Accounting.of(problem), store.records()
-    spent_macs, spent_seconds = shared_spending(problem), store.shared_weights_seconds()
-    moments = []
+    seconds, records = _seconds(url, problem.name), store.records()
+    spent = Moment(macs=shared_spending(problem), seconds=store.shared_weights_seconds())
+    moments, accounting = [spent], Accounting.of(problem)
     for record in records:
-        spent_macs += accounting.trial_macs(record)
-        spent_seconds += seconds.get(record.number, 0.0)
-        if record.status == "complete":
-            moments.append(Moment(macs=spent_macs, seconds=spent_seconds, record=record))
-    statuses = [record.status for record in records]
-    return Timeline(
-        moments=tuple(moments),
-        macs=spent_macs,
-        seconds=spent_seconds,
-        counts={status: statuses.count(status) for status in sorted(set(statuses))},
-    )
+        spent = Moment(
+            macs=spent.macs + accounting.trial_macs(record),
+            seconds=spent.seconds + seconds.get(record.number, 0.0),
+            record=record,
+        )
+        moments.append(spent)
+    counts = Counter(record.status for record in records)
+    return Timeline(moments=tuple(moments), counts=dict(sorted(counts.items())))
 
 
 def shared_spending(problem: Problem) -> float:
