@@ -52,7 +52,7 @@ from studies.trust import misleading_axes
 from studies.workbench import Trained, Workbench, open_workbench
 
 SCORES = ("inherited", "rung", "quarter")
-_MACS = "macs"
+_MACS, _SHARED = "macs", "shared"
 _QUARTER = 0.25
 _MEASURES = {"τ": kendall_tau, "ρ": spearman_rho}
 
@@ -100,7 +100,7 @@ def read_rows(file: Path, identity: str, weights: str = "") -> Rows:
             weights,
         ):
             continue
-        score = found["kind"] if found["kind"] in SCORES else "trained"
+        score = found["kind"] if found["kind"] in (*SCORES, _SHARED) else "trained"
         row = Row(
             score=score,
             id=found["id"],
@@ -143,7 +143,6 @@ class Ranking:
         self.sample = stratified_sample(self.problem, args.networks)
         self.rows = read_rows(args.out, self.identity)
         self.benches: dict[int, Workbench] = {}
-        self.weights_s: float | None = None
 
     def train(self) -> None:
         """Train what is missing from scratch: single-task networks, all, the repeated ones."""
@@ -213,11 +212,13 @@ class Ranking:
             weights = train_shared_weights(
                 self.problem, self.bench(0), lambda done, of: _note(f"shared weights {done}/{of}")
             )
-            self.weights_s = time.process_time() - start
+            cpu_s = time.process_time() - start
             save_weights(weights, file)
+            digest = _digest(file.read_bytes())
+            row = Row(score=_SHARED, id=digest, seed=0, metrics={}, cpu_s=cpu_s, weights=digest)
+            self._keep(row, self.problem.reference)
         content = file.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()[:12]
-        return load_weights(content, self.bench(0), 0), digest
+        return load_weights(content, self.bench(0), 0), _digest(content)
 
     def _judge(
         self,
@@ -237,12 +238,19 @@ class Ranking:
         row = Row(
             score=score, id=network.id, seed=seed, metrics=metrics, cpu_s=cpu_s, weights=weights
         )
-        with self.args.out.open("a", encoding="utf-8") as file:
-            file.write(row.line(network, self.identity) + "\n")
-        self.rows[score, network.id, seed] = row
+        self._keep(row, network)
         for task, values in (metrics or {}).items():
             name = self.problem.tasks[task].primary.name
             _note(f"  {task} {name} {values[name]:.3f}")
+
+    def _keep(self, row: Row, network: Architecture) -> None:
+        with self.args.out.open("a", encoding="utf-8") as file:
+            file.write(row.line(network, self.identity) + "\n")
+        self.rows[row.score, row.id, row.seed] = row
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _from_scratch(
@@ -357,8 +365,9 @@ def _compute(ranking: Ranking, score: str) -> str:
     if whole:
         share = sum(t for t, _ in whole) / sum(w for _, w in whole)
         text += f", {share:.1%} of a training"
-    if ranking.weights_s is not None and score != "quarter":
-        text += f", and {ranking.weights_s:.0f} s for the shared weights of all"
+    shared = [r.cpu_s for (kind, _, _), r in ranking.rows.items() if kind == _SHARED and r.cpu_s]
+    if shared and score != "quarter":
+        text += f", and {shared[0]:.0f} s for the shared weights of all"
     return text
 
 

@@ -90,7 +90,6 @@ def _judged(args: SimpleNamespace, asked: Problem) -> Ranking:
     ranking = object.__new__(Ranking)
     ranking.args, ranking.problem, ranking.identity = args, asked, identity_of(asked)
     ranking.sample = _networks(asked)
-    ranking.weights_s = None
     ranking.rows = _rows(asked, ranking.sample)
     return ranking
 
