@@ -629,10 +629,10 @@ def test_a_finalist_that_cannot_be_trained_fails_the_command(
 def test_a_search_can_be_finalized_from_its_name_alone(
     tiny: Callable[..., SearchConfig], bench: Bench, capsys: Out
 ) -> None:
-    from studies.search import _settings
+    from studies.search import study_settings
 
     config = tiny(data_specs=("synthetic",))
     problem = problem_of(config)
-    create_study(config.storage, problem.name, problem.objectives, _settings(problem))
+    create_study(config.storage, problem.name, problem.objectives, study_settings(problem))
     assert main(f"finalize --storage {config.storage}".split()) == 1
     assert "has no front yet" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.made_from import data_changed, remembered_config
 from studies.problem import problem_of
-from studies.search import _settings
+from studies.search import study_settings
 from studies.store import StudyStore, create_study
 from tests.studies.conftest import TINY
 
@@ -25,7 +25,7 @@ Tiny = Callable[..., SearchConfig]
 def study_of(config: SearchConfig) -> StudyStore:
     """A study that was begun, without any trial."""
     problem = problem_of(config)
-    return create_study(config.storage, problem.name, problem.objectives, _settings(problem))
+    return create_study(config.storage, problem.name, problem.objectives, study_settings(problem))
 
 
 def on(specs: tuple[str, ...], tiny: Tiny, **changes: Any) -> SearchConfig:
