@@ -72,7 +72,7 @@ class CandidatePool:
     def candidates(self, front: Sequence[tuple[int, Params]], count: int) -> Candidates:
         """What to choose from after ``count`` trials; empty where no draw was feasible.
 
-        ``front`` is each member's number, which stays the same, with its parameters.
+        ``front`` is each member's place, which stays the same, with its parameters.
         """
         if self._everything is not None:
             return self._everything

@@ -270,7 +270,7 @@ class Search:
                 return True
             standing = store.standing(candidate.number, rung, self.halving)
             if not standing.goes_on and not (
-                rung == 0 and self.screening.goes_on_anyway(candidate.number)
+                rung == 0 and self.screening.goes_on_anyway(candidate.architecture)
             ):
                 reason = self.halving.why_stopped(standing, rung)
                 stopped = replace(record, status="stopped", values=(), reason=reason)

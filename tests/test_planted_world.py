@@ -65,22 +65,6 @@ def test_labels_are_the_classes_of_texture_and_hue(world: ModuleType) -> None:
     assert np.array_equal(frame.labels["colour"], scene.hues)
 
 
-def test_one_filter_tells_the_simple_task_and_no_pixel_alone_tells_a_texture(
-    truths: ModuleType,
-) -> None:
-    source = truths.EXPERIMENTS[0].world
-    scenes = [source.scene("train", index, SIZE) for index in range(20)]
-    image = np.stack([scene.image for scene in scenes]).astype(int)
-    hues = np.stack([scene.hues for scene in scenes])
-    textures = np.stack([scene.textures for scene in scenes])
-
-    bluish = image[..., 2] > image[..., 0]
-    assert (bluish == hues).mean() > 0.95
-    brightness = image.sum(-1)
-    means = [brightness[textures == t].mean() for t in range(4)]
-    assert np.ptp(means) < 0.3 * np.std(brightness)
-
-
 def test_a_task_has_labels_in_its_share_of_training_frames_and_in_all_others(
     truths: ModuleType,
 ) -> None:

@@ -6,6 +6,7 @@ from torch import nn
 from nas.compile import compile_plan
 from nas.decoder import FCN8Level, FPNLevel, decoder_level
 from nas.head import Head, PixelHead
+from nas.initialization import initialize
 from nas.network import Network, build_network
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
@@ -28,7 +29,9 @@ def _network(kind: DecoderKind) -> Network:
 
 
 def _level(network: Network, stride: int, task: str = "segmentation") -> nn.Module:
-    return decoder_level(network.plan.by_name[f"decoder.{task}.level{stride}"])
+    level = decoder_level(network.plan.by_name[f"decoder.{task}.level{stride}"])
+    initialize(level, 0)
+    return level
 
 
 def test_a_pyramid_level_adds_the_coarser_one_repeated_to_twice_its_sides() -> None:

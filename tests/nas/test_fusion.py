@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nas.compile import compile_plan
 from nas.fusion import RecurrentFusion
+from nas.initialization import initialize
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import MOTION
 from search_spaces.encoder_spec import EncoderSpec
@@ -25,7 +26,9 @@ ARCHITECTURE = Architecture(
 @pytest.fixture
 def unit() -> RecurrentFusion:
     torch.manual_seed(0)
-    return RecurrentFusion(compile_plan(ARCHITECTURE).by_name["fusion.motion.layer1"])
+    fusion = RecurrentFusion(compile_plan(ARCHITECTURE).by_name["fusion.motion.layer1"])
+    initialize(fusion, 0)
+    return fusion
 
 
 @pytest.fixture

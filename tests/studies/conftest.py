@@ -156,6 +156,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
         tasks=("depth", "segmentation"),
         fidelity=RUNGS,
         trials=4,
+        reduction=3.0,
         fix=FEW,
         device="cpu",
         storage=f"sqlite:///{folder}/study.db",
@@ -276,7 +277,7 @@ class Bench:
         if len(self.benches) > self.most:
             raise KeyboardInterrupt
         if architecture.id in self.real:
-            return self._train(bench, architecture, progress, network)
+            return self._train(bench, architecture, progress, network=network)
         if (architecture.id, bench.seed) in self.broken:
             raise TrainingError("diverged: the loss is inf")
         value = 0.5 + bench.seed * 1e-5 + len(architecture.id) * 1e-3

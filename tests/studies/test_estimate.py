@@ -113,7 +113,7 @@ def test_encoders_of_another_family_have_a_pace_of_their_own(
         return per_mac * training_macs(architecture, problem.config.fidelity)
 
     monkeypatch.setattr(studies.estimate, "_step_seconds", step)
-    pace = studies.estimate._pace(problem)
+    pace = studies.estimate._pace(problem).training
     assert timed == ["resnet18", "resnet10", "efficientnet_lite0"]
     for depth, per_mac in (("resnet10", 1e-9), ("efficientnet_lite0", 3e-9)):
         network = replace(problem.reference, encoder=EncoderSpec(depth=depth, width=32))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from optuna.samplers import RandomSampler
 
 from nas.tasks.kinds import make_task
 from search_spaces.default_tasks import DEFAULT_TASKS
@@ -88,7 +89,7 @@ def test_overwritten_bytes_are_one_clear_error(tmp_path: Path, change: str, word
     store = create_study(
         f"sqlite:///{file}", "one", objectives_named(["macs"], tasks), {"identity": {}}
     )
-    store.ask(SearchSpace.for_tasks(DEFAULT_TASKS), "random", 0)
+    store.ask(SearchSpace.for_tasks(DEFAULT_TASKS), RandomSampler(seed=0))
     database = sqlite3.connect(file)
     database.execute(f"update trial_user_attributes {change}")
     database.commit()

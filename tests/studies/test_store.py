@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from optuna.samplers import RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 
 import studies.store
 from nas.tasks.kinds import make_task
@@ -87,13 +87,20 @@ def test_refused_and_failed_trials_keep_their_reason(store: StudyStore) -> None:
     assert records[2].architecture == architecture
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random"])
-def test_what_is_queued_is_asked_first(store: StudyStore, sampler: str) -> None:
+_SAMPLERS = [
+    RandomSampler(seed=0),
+    TPESampler(seed=0, multivariate=True),
+    NSGAIISampler(seed=0, population_size=8),
+]
+
+
+@pytest.mark.parametrize("sampler", _SAMPLERS, ids=lambda s: type(s).__name__)
+def test_what_is_queued_is_asked_first(store: StudyStore, sampler: BaseSampler) -> None:
     rng = random.Random(5)
     queued = [shared(DEFAULT_TASKS), *(_SPACE.sample(rng) for _ in range(3))]
     for architecture in queued:
         store.enqueue(_SPACE, architecture)
-    assert [store.ask(_SPACE, sampler, 0)[1] for _ in queued] == queued
+    assert [store.ask(_SPACE, sampler)[1] for _ in queued] == queued
 
 
 def test_the_same_seed_proposes_the_same(url: str, tmp_path: Path) -> None:
@@ -208,8 +215,8 @@ def test_every_sampler_goes_on_after_trials_that_were_stopped(
     for seed in range(12):
         _stop(store, seed, float(seed))
     _complete(store, tmp_path)
-    for sampler in ("tpe", "nsga2", "random"):
-        assert store.ask(_SPACE, sampler, 0)[0]
+    for sampler in _SAMPLERS:
+        assert store.ask(_SPACE, sampler)[0]
 
 
 def test_where_a_trial_stands_among_those_that_reported(store: StudyStore) -> None:
