@@ -90,7 +90,7 @@ class Table:
         return {f"edge{edge}": f"op{value}" for edge, value in enumerate(cells)}
 
     def _cells(self, params: Params) -> Cells:
-        return tuple(int(str(params[name])[2:]) for name in self.distributions)
+        return tuple(int(str(params.get(name, "op-1"))[2:]) for name in self.distributions)
 
 
 def hypervolume(quality: Array, cost: Array, reference: float) -> float:

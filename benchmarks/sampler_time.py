@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
 import random
 import statistics
 import time
@@ -38,7 +37,7 @@ def cost(params: Params) -> float:
 def quality(params: Params) -> float:
     """Concave in the cost, with jumps."""
     values = list(params.values())
-    return math.sqrt(cost(params)) - sum(a == b for a, b in itertools.pairwise(values))
+    return float(cost(params) ** 0.5) - sum(a == b for a, b in itertools.pairwise(values))
 
 
 def finished(distributions: dict[str, BaseDistribution], rng: random.Random) -> FrozenTrial:

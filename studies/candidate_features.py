@@ -192,6 +192,9 @@ class _CostScale:
 
     @classmethod
     def of(cls, costs: Array) -> _CostScale:
+        costs = costs[np.isfinite(costs)]
+        if not len(costs):
+            return cls(logarithmic=False, mean=0.0, spread=1.0)
         logarithmic = bool((costs > 0).all())
         values = np.log(costs) if logarithmic else costs
         spread = math.sqrt(2) * float(values.std())
@@ -201,4 +204,4 @@ class _CostScale:
 
     def __call__(self, costs: Array) -> Array:
         values = np.log(np.maximum(costs, 1e-300)) if self.logarithmic else costs
-        return np.clip((values - self.mean) / self.spread, -5.0, 5.0)
+        return np.nan_to_num(np.clip((values - self.mean) / self.spread, -5.0, 5.0))

@@ -54,20 +54,20 @@ class CandidatePool:
         self._space, self._feasible, self._seed = space, feasible, seed
         self._known = [known[index] for index in sorted(known)]
         self._kept: dict[str, Candidates] = {}
+        # a small space can name all it has; it is no part of the protocol
         everything = getattr(space, "everything", lambda: None)()
         self._everything: Candidates | None = None
         if everything is not None:
             first = [params for params in everything if self._allows(params)]
         else:
             first = self._draws("first", space.sample, _FIRST)
-        costs = self._costs(first)
-        self.features = CandidateFeatures(space.distributions, costs)
+        self.features = CandidateFeatures(space.distributions, self._costs(first))
         if everything is not None:
-            self._everything = self._described(first, costs)
+            self._everything = self._described(first)
 
     def describe(self, params: Sequence[Params]) -> Candidates:
-        """Costs and features of given candidates."""
-        return self._described(list(params), self._costs(params))
+        """Costs and features of given candidates, also if a cost is not a number."""
+        return self._candidates(list(params), self._costs(params))
 
     def candidates(self, front: Sequence[tuple[int, Params]], count: int) -> Candidates:
         """What to choose from after ``count`` trials; empty where no draw was feasible.
@@ -78,7 +78,7 @@ class CandidatePool:
             return self._everything
         kept = {}
         for name, (draw, wanted) in self._wanted(front, count).items():
-            kept[name] = self._kept.get(name) or self.describe(self._draws(name, draw, wanted))
+            kept[name] = self._kept.get(name) or self._described(self._draws(name, draw, wanted))
         self._kept = kept
         return Candidates(
             params=[params for part in kept.values() for params in part.params],
@@ -106,13 +106,19 @@ class CandidatePool:
         yield from self._draws(f"spare {count}", self._space.sample, _BLOCK)
 
     def _draws(self, name: str, draw: Draw, wanted: int) -> list[Params]:
-        """Different feasible draws, as many as are wanted if enough are feasible."""
+        """Different feasible draws, as many as are wanted if enough are found.
+
+        Where few draws are feasible, neighbours of those help.
+        """
         rng = random.Random(f"{self._seed}/{name}")
         found: dict[object, Params] = {}
         for attempt in range(wanted * _MOST_DRAWS):
             if len(found) >= wanted or (attempt >= 2 * wanted and len(found) >= wanted // 2):
                 break
-            params = draw(rng)
+            if attempt >= 2 * wanted and attempt % 2 and found:
+                params: Params = self._space.mutate(rng.choice(list(found.values())), rng)
+            else:
+                params = draw(rng)
             key = self._space.key(params)
             if key not in found and self._allows(params):
                 found[key] = params
@@ -121,9 +127,16 @@ class CandidatePool:
     def _allows(self, params: Params) -> bool:
         return self._feasible is None or self._feasible(params)
 
+    def _described(self, params: Sequence[Params]) -> Candidates:
+        """Those of candidates whose costs are numbers."""
+        costs = self._costs(params)
+        there: NDArray[np.bool_] = np.asarray(np.isfinite(costs).all(axis=1))
+        kept = [p for p, finite in zip(params, there, strict=True) if finite]
+        return self._candidates(kept, costs[there])
+
     def _costs(self, params: Sequence[Params]) -> Array:
         values = [[known(p) for known in self._known] for p in params]
         return np.array(values, dtype=float).reshape(len(params), len(self._known))
 
-    def _described(self, params: list[Params], costs: Array) -> Candidates:
+    def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))

@@ -19,7 +19,7 @@ class CandidateSpace(Protocol):
 
     ``distributions`` holds every parameter there can be; ``sample`` and ``mutate`` return the ones
     that a candidate uses. Candidates of equal ``key`` are the same; it has to take the parameters
-    of any trial of the study.
+    of any trial of the study, also if only some were asked for yet.
     """
 
     @property
@@ -43,8 +43,8 @@ class CandidateSpace(Protocol):
 class Tried:
     """Candidates that were evaluated, are being so, or wait.
 
-    A trial stores what its objective asked for, so a candidate was tried as soon as it agrees with
-    all that some trial used: what it holds beyond that was never asked for.
+    A finished trial stores what its objective asked for, so a candidate was tried as soon as it
+    agrees with all that some trial used: what it holds beyond that was never asked for.
     """
 
     def __init__(self, space: CandidateSpace) -> None:
@@ -52,12 +52,17 @@ class Tried:
         self._keys: set[Hashable] = set()
         self._values: dict[tuple[str, ...], set[tuple[Value, ...]]] = {}
 
-    def add(self, params: Params) -> None:
-        """Remember what a trial used; a trial without parameters says nothing."""
+    def add(self, params: Params, *, whole: bool) -> None:
+        """Remember what a trial used; without parameters it says nothing.
+
+        ``whole`` is false for a trial that may have been about to ask for more.
+        """
         if not params:
             return
-        names = tuple(sorted(params))
         self._keys.add(self._space.key(params))
+        if not whole:
+            return
+        names = tuple(sorted(params))
         self._values.setdefault(names, set()).add(tuple(params[name] for name in names))
 
     def __contains__(self, params: Params) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from studies.trial_history import Outcome
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-#: Trials that kernels are fitted to, and that predictions rest on.
+#: Values that kernels are fitted to, and that predictions rest on.
 _MOST_FITTED, _MOST_USED = 150, 256
 #: A kernel is fitted again after so many times more trials.
 _GROWTH = 1.1
@@ -29,6 +30,10 @@ _LEAST = 3
 _OUTLIER = 3.0
 #: How far beyond the worst value the reference point lies, in ranges of values.
 _MARGIN = 0.5
+#: Points of the front that trials are compared with.
+_MOST_COMPARED = 32
+#: Steps of it modulo 1 fill the unit interval evenly.
+_GOLDEN = (5**0.5 - 1) / 2
 #: Stands for an objective: whether constraints hold.
 _FEASIBLE = -1
 
@@ -45,8 +50,11 @@ class FrontModel:
         self._known = list(known)
         self._modelled = [m for m in range(len(signs)) if m not in self._known]
         self._outcomes: list[Outcome] = []
-        self.features = np.zeros((0, len(pool.features.layout.ties)))
+        self.features: NDArray[np.float32] = np.zeros(
+            (0, len(pool.features.layout.ties)), np.float32
+        )
         self._values = np.zeros((0, len(signs)))
+        self._sizes = np.zeros(0, dtype=np.intp)
         self._on_front, self._feasible = np.zeros(0, dtype=bool), np.zeros(0)
         self._kernels: dict[int, tuple[int, Kernel]] = {}
 
@@ -64,8 +72,9 @@ class FrontModel:
             elif outcome.rungs and 0 in self._modelled:
                 row[0] = outcome.rungs[max(outcome.rungs)]
         self._outcomes += told
-        self.features = np.concatenate([self.features, described.features])
+        self.features = np.concatenate([self.features, described.features.astype(np.float32)])
         self._values = np.concatenate([self._values, values])
+        self._sizes = np.append(self._sizes, [max(len(o.rungs), 1) for o in told])
         self._on_front = np.append(self._on_front, [outcome.on_front for outcome in told])
         holds = [np.nan if o.feasible is None else float(o.feasible) for o in told]
         self._feasible = np.append(self._feasible, holds)
@@ -172,9 +181,9 @@ class FrontModel:
         rows = self._telling(objective, count, most)
         if objective > 0 or not any(self._outcomes[i].rungs for i in rows):
             return _final(self.features[rows], self._values[rows, objective])
-        return self._staged(rows, most)
+        return self._staged(rows)
 
-    def _staged(self, rows: Rows, most: int) -> Observations:
+    def _staged(self, rows: Rows) -> Observations:
         """All qualities of trials, early ones moved to the scale of final ones."""
         last = max((max(self._outcomes[i].rungs, default=0.0) for i in rows), default=0.0)
         rungs = [_rungs(self._outcomes[i], last) for i in rows]
@@ -183,30 +192,38 @@ class FrontModel:
             (row, stage[rung], value)
             for row, values in zip(rows, aligned(rungs), strict=True)
             for rung, value in values.items()
-        ][:most]
+        ]
         return Observations(
-            features=self.features[[row for row, _, _ in told]],
+            features=self.features[[row for row, _, _ in told]].astype(float),
             stage=np.array([at for _, at, _ in told]),
             value=np.array([value for _, _, value in told]),
         )
 
     def _telling(self, objective: int, count: int, most: int) -> Rows:
-        """Rows to learn from: all, or half near the front, a quarter new, and some of the rest."""
+        """Trials to learn from, with at most so many values: all, if they have no more.
+
+        Else half of them are near the front, a quarter is new, and the rest is spread over all.
+        """
         rows = np.flatnonzero(np.isfinite(self._values[:count, objective]))
-        if len(rows) <= most:
+        if self._sizes[rows].sum() <= most:
             return rows
-        front = self._values[self._front_rows(count)]
+        near = rows[np.argsort(self._behind(rows, count), kind="stable")]
+        places = (np.arange(len(rows)) * _GOLDEN % 1 * len(rows)).astype(np.intp)
+        turns = zip(near[::2], near[1::2], rows[::-1], rows[places], strict=False)
+        wanted = np.array(list(dict.fromkeys(chain.from_iterable(islice(turns, most)))))
+        within = self._sizes[wanted].cumsum() <= most
+        return np.sort(wanted[within])
+
+    def _behind(self, rows: Rows, count: int) -> Array:
+        """How much each trial is behind the front, in ranges of the objectives."""
         values = self._values[rows]
         span = np.nanmax(values, axis=0) - np.nanmin(values, axis=0)
         scale = np.where(span > 0, span, 1.0)
+        front = self._values[self._front_rows(count)]
         behind = np.full(len(rows), np.inf)
-        for point in front:
+        for point in front[:: max(1, -(-len(front) // _MOST_COMPARED))]:
             behind = np.minimum(behind, np.nanmax((values - point) / scale, axis=1))
-        near = rows[np.argsort(behind, kind="stable")[: most // 2]]
-        new = rows[-(most // 4) :]
-        spread = rows[np.linspace(0, len(rows) - 1, most).round().astype(np.intp)]
-        wanted = np.array(list(dict.fromkeys([*near, *new, *spread]))[:most])
-        return np.sort(wanted)
+        return behind
 
 
 def _fitted_at(count: int) -> int:
@@ -217,8 +234,8 @@ def _fitted_at(count: int) -> int:
     return step
 
 
-def _final(features: Array, value: Array) -> Observations:
-    return Observations(features=features, stage=np.zeros(len(value)), value=value)
+def _final(features: NDArray[np.floating], value: Array) -> Observations:
+    return Observations(features=features.astype(float), stage=np.zeros(len(value)), value=value)
 
 
 def _rungs(outcome: Outcome, last: float) -> dict[float, float]:

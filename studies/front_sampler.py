@@ -199,14 +199,14 @@ class _View:
         new = finished[self._learnt :]
         self._learnt = len(finished)
         for outcome in new:
-            self._tried.add(outcome.params)
+            self._tried.add(outcome.params, whole=not outcome.failed)
         self._model.learn(new)
 
     def propose(self, count: int, awaited: Sequence[Params]) -> Params:
         """The best candidate that is new after ``count`` trials; empty where there is none."""
         going_on = Tried(self.space)
         for params in awaited:
-            going_on.add(params)
+            going_on.add(params, whole=False)
         candidates = self._pool.candidates(self._model.front(), count)
         for params in self._ordered(candidates, awaited, count):
             if params not in self._tried and params not in going_on:

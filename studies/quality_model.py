@@ -83,9 +83,9 @@ class Kernel:
 def squared_distance(a: Array, b: Array, weights: Array) -> Array:
     """Weighted squared distances of the rows of (N, P) and (C, P), (N, C)."""
     weighted = a * weights
-    square = (weighted * a).sum(axis=1)[:, None] + (b * b) @ weights - 2 * weighted @ b.T
-    distance: Array = np.maximum(square, 0.0, out=square)
-    return distance
+    square: Array = (weighted * a).sum(axis=1)[:, None] + (b * b) @ weights - 2 * weighted @ b.T
+    np.maximum(square, 0.0, out=square)
+    return square
 
 
 def fit(observations: Observations, layout: Layout) -> Kernel:

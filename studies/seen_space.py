@@ -62,7 +62,7 @@ class SeenSpace:
 
     def key(self, params: Params) -> Hashable:
         """The parameters themselves."""
-        return frozenset(params.items())
+        return tuple(params.get(name, _ABSENT) for name in self.distributions)
 
     def everything(self) -> list[dict[str, Value]] | None:
         """All candidates of a small space, None where there are more than some thousands."""

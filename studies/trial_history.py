@@ -23,7 +23,8 @@ class Outcome:
     """A finished trial: every number is to be made small.
 
     ``values`` is None unless the trial is complete. ``rungs`` are earlier values of the first
-    objective by step. ``feasible`` is None where no constraint was set.
+    objective by step. ``feasible`` is None where no constraint was set. A trial that ``failed`` may
+    have been about to ask for more parameters.
     """
 
     number: int
@@ -31,6 +32,7 @@ class Outcome:
     values: tuple[float, ...] | None
     rungs: Mapping[float, float]
     feasible: bool | None
+    failed: bool
 
     @property
     def on_front(self) -> bool:
@@ -95,6 +97,7 @@ class TrialHistory:
             values=values,
             rungs=rungs,
             feasible=all(c <= 0 for c in constraints) if constraints else None,
+            failed=not learns,
         )
 
 

@@ -231,6 +231,56 @@ def test_trials_that_fail_or_are_refused_are_survived() -> None:
     assert len(set(asked(study))) == 15
 
 
+def test_a_trial_that_broke_off_while_asking_does_not_close_its_region() -> None:
+    study = study_of(FrontSampler(space=optuna_space(), known={1: cost}, seed=0))  # type: ignore[arg-type]
+    for choice in CHOICES:
+        study.enqueue_trial({"p0": choice})
+        trial = study.ask()
+        trial.suggest_categorical("p0", CHOICES)
+        study.tell(trial, state=TrialState.FAIL)
+    study.optimize(two, n_trials=6)
+    assert all(trial.values[1] == cost(trial.params) for trial in study.trials[4:])
+    assert len(set(asked(study)[4:])) == 6
+
+
+def test_few_feasible_candidates_are_found_and_costs_that_are_no_number_left_out() -> None:
+    def known(params: Params) -> float:
+        return float("nan") if params["p1"] == "large" else cost(params)
+
+    sampler = FrontSampler(
+        space=optuna_space(),  # type: ignore[arg-type]
+        known={1: known},
+        feasible=lambda p: cost(p) == 5 and p["p0"] == "skip",
+        seed=0,
+    )
+    study = study_of(sampler)
+    study.optimize(two, n_trials=16)  # all there are: none or skip at the other four
+    assert all(t.values[1] == 5 and t.params["p0"] == "skip" for t in study.trials)
+    assert len(set(asked(study))) == 16
+
+
+def test_of_many_trials_a_bounded_number_of_values_is_used() -> None:
+    rng = np.random.default_rng(0)
+    study = study_of(FrontSampler(space=optuna_space(), known={1: cost}, seed=0))  # type: ignore[arg-type]
+    distribution = optuna.distributions.CategoricalDistribution(CHOICES)
+    for _ in range(400):
+        params = {name: str(rng.choice(CHOICES)) for name in NAMES}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=params,
+                distributions=dict.fromkeys(NAMES, distribution),
+                values=[quality(params), cost(params)],
+                intermediate_values={10: quality(params) - 5, 90: quality(params)},
+            )
+        )
+    study.optimize(two, n_trials=2)
+    model = study.sampler._search._view._model  # type: ignore[attr-defined]
+    observations = model._observations(0, 402)
+    assert 150 < len(observations.value) <= 256
+    assert set(observations.stage) == {0.0, np.log1p(10) - np.log1p(90)}
+    assert max(quality(t.params) for t in study.trials) == pytest.approx(-observations.value.min())
+
+
 def test_it_can_be_sent_to_another_process() -> None:
     study = study_of(FrontSampler(seed=2))
     study.optimize(two, n_trials=8)
