@@ -17,10 +17,10 @@ _COLOURS = ("#9aa0a6", "#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd")
 class Point:
     """One study when so many MACs were spent.
 
-    ``trained`` trials were complete by then. ``hypervolume`` is over the
-    logarithm of MACs, ``linear`` over MACs; both are of the ``finalists``, ids of the networks of
-    the validation front. Their ``delta_m`` on the test split are by seed of the training, empty
-    where one failed.
+    ``trained`` trials were complete by then. ``hypervolume`` is over the logarithm of MACs,
+    ``linear`` over MACs; both are of the ``finalists``, ids of the networks of the validation
+    front. Their ``delta_m`` on the test split are by seed of the training, empty where one failed;
+    ``validation_delta_m`` are what the search saw.
     """
 
     macs: float
@@ -55,22 +55,40 @@ def print_table(arms: Mapping[str, Curves]) -> None:
 
 
 def print_spread(arms: Mapping[str, Curves]) -> None:
-    """How far networks differ, and how far trainings of the same network do: noise."""
+    """How far networks differ, how far trainings of the same network do, and what search saw."""
+    found = _judged(arms.values())
+    repeated = [judged for judged, _ in found if len(judged) > 1]
+    if len(repeated) > 1:
+        noise = statistics.fmean(map(statistics.variance, repeated)) ** 0.5
+        between = statistics.stdev(map(statistics.fmean, repeated))
+        print(
+            f"Δm of {len(repeated)} finalists on the test split: standard deviation between "
+            f"networks {between:.2f}, between trainings of one {noise:.2f} percentage points"
+        )
+    for name, curves in arms.items():
+        pairs = [(statistics.fmean(judged), seen) for judged, seen in _judged([curves])]
+        if len({a for a, _ in pairs}) > 1 and len({b for _, b in pairs}) > 1:
+            tested, seen = zip(*pairs, strict=True)
+            print(
+                f"{name}: Δm from scratch on the test split less Δm in the search "
+                f"{statistics.fmean(a - b for a, b in pairs):+.1f}, correlation "
+                f"{statistics.correlation(tested, seen):.2f} over {len(pairs)} finalists"
+            )
+
+
+def _judged(arms: Iterable[Curves]) -> list[tuple[tuple[float, ...], float]]:
+    """Δm by seed on the test split and Δm in the search, of every finalist of every study once."""
     found = {
-        (seed, network): values
-        for curves in arms.values()
+        (place, seed, network): (judged, seen)
+        for place, curves in enumerate(arms)
         for seed, points in curves.items()
         for point in points
-        for network, values in zip(point.finalists, point.delta_m, strict=True)
-        if len(values) > 1
-    }
-    if len(found) > 1:
-        noise = statistics.fmean(statistics.variance(values) for values in found.values()) ** 0.5
-        between = statistics.stdev(statistics.fmean(values) for values in found.values())
-        print(
-            f"Δm of {len(found)} finalists on the test split: standard deviation between networks "
-            f"{between:.2f}, between trainings of one network {noise:.2f} percentage points"
+        for network, judged, seen in zip(
+            point.finalists, point.delta_m, point.validation_delta_m, strict=True
         )
+        if judged
+    }
+    return list(found.values())
 
 
 def print_ratios(arms: Mapping[str, Curves], this: str, others: Sequence[str]) -> None:
