@@ -41,7 +41,7 @@ _RUNG_S = 0.3
 #: Building a network and lending it weights, in the training of shared weights.
 _LENDING_S = 0.1
 #: Steps of that training whose networks are drawn to know what they take.
-_DRAWN_STEPS = 10
+_DRAWN_STEPS = 20
 _SPLITS: tuple[Split, ...] = ("train", "val")
 
 

@@ -23,7 +23,7 @@ from studies.problem import Problem
 from studies.workbench import Workbench
 
 #: Steps of the shared weights for each step of a candidate.
-TRAINING_SHARE = 1.6
+TRAINING_SHARE = 4.0
 #: Networks that tell how dear the allowed ones are.
 _DRAWN = 100
 #: Apart from the seeds of candidates' data.

@@ -39,7 +39,7 @@ def test_the_weights_of_all_allowed_networks_learn_but_no_dearer_ones(climbed: A
     problem = climbed.run.problem
     draw = sandwich(problem)
     budget = problem.config.budget
-    networks = [network for step in range(8) for network in draw(step)]
+    networks = [network for step in range(16) for network in draw(step)]
     assert all(budget.allows(cost_of(network)) for network in networks)
     assert not budget.allows(cost_of(problem.space.nearest(independent(problem.specs))))
     assert len(set(networks)) > 8
@@ -49,9 +49,10 @@ def test_the_weights_of_all_allowed_networks_learn_but_no_dearer_ones(climbed: A
 def test_where_no_network_is_allowed_the_cheapest_of_the_family_learns(climbed: Any) -> None:
     budget = Budget.parse(["2mmacs"])
     problem = problem_of(replace(climbed.config, budget=budget))
-    large, *others = sandwich(problem)(0)
-    assert large.encoder.width == 8
-    assert others == [large, large]
+    draw = sandwich(problem)
+    networks = {network for step in range(8) for network in draw(step)}
+    assert networks == set(draw.large.values())
+    assert {network.encoder.width for network in networks} == {8}
 
 
 def test_running_out_of_memory_is_a_training_error(
