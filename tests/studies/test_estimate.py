@@ -92,6 +92,7 @@ def test_more_to_train_takes_longer(tiny: Tiny, monkeypatch: pytest.MonkeyPatch)
 
 def test_trainings_of_networks_add_up(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies.estimate, "_step_seconds", lambda *_: 0.1)
+    monkeypatch.setattr(studies.estimate, "_data_seconds", lambda *_: 1.0)
     problem = problem_of(tiny())
     data = estimate_trainings(problem, [])
     one = estimate_trainings(problem, [problem.reference])

@@ -452,7 +452,8 @@ search(
 def test_ctrl_c_prints_the_front_and_exits_130(
     running: Callable[..., subprocess.Popen[str]], tmp_path: Path
 ) -> None:
-    process = running(*_ARGUMENTS, "--trials", "500", "--json", samples=8)
+    every = ("--shared-weights", "off", "--early-stopping", "off")  # a line for every trial
+    process = running(*_ARGUMENTS, *every, "--trials", "500", "--json", samples=8)
     _wait_for(process, "trial 1:")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
