@@ -12,13 +12,19 @@ from nas.plan import Layer
 
 
 class Unfilled:
-    """Leaves weights as they happen to lie in memory: ``nas.initialization`` fills them all.
+    """Begins with zeros: ``nas.initialization`` fills all weights, or whoever loads them.
 
-    Or whoever loads them; torch's own first values take longer to draw than a training step.
+    Torch's own first values take longer to draw than a training step.
     """
 
+    weight: Tensor
+    bias: Tensor | None
+
     def reset_parameters(self) -> None:
-        """Nothing to do."""
+        """Zeros, until someone fills them in."""
+        nn.init.zeros_(self.weight)
+        if self.bias is not None:
+            nn.init.zeros_(self.bias)
 
 
 class Conv2d(Unfilled, nn.Conv2d):

@@ -32,7 +32,7 @@ class Network(nn.Module):
     ⌈H/s⌉, ⌈W/s⌉)`` of cells of ``s`` pixels, ``(B, C)`` of whole frames. Sides that are no
     multiple of 32 are padded inside and the outputs cropped.
 
-    Kernels hold anything until someone fills them in, as ``build_network`` does.
+    Kernels are zero until someone fills them in, as ``build_network`` does.
     """
 
     def __init__(self, plan: Plan) -> None:
