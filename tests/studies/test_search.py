@@ -258,7 +258,7 @@ def test_the_front_sampler_neither_repeats_a_network_nor_exceeds_the_budget(clim
     assert not all(budget.allows(cost_of(space.sample(rng))) for _ in range(20))
 
 
-@pytest.mark.usefixtures("few_draws")
+@pytest.mark.usefixtures("few_draws", "judged_by_name")
 def test_a_search_cut_off_in_a_training_goes_on_to_the_same_front_with_the_same_shared_weights(
     climbed: Any, tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,7 +284,7 @@ def test_a_search_cut_off_in_a_training_goes_on_to_the_same_front_with_the_same_
     ]
 
 
-@pytest.mark.usefixtures("few_draws")
+@pytest.mark.usefixtures("few_draws", "judged_by_name")
 def test_what_was_stopped_is_not_trained_again_when_a_study_goes_on(
     climbed: Any, tmp_path: Path, log: Log
 ) -> None:
