@@ -3,8 +3,8 @@
 One formula for every arm. A sample that is trained on costs three forward passes of the network
 (forward, gradient of the inputs, gradient of the weights), one that is judged, or whose statistics
 are estimated, costs one. A pruned network that begins from scratch is dense for the first
-``DENSE_SHARE`` of its samples; one that inherits its weights is never dense. Without shared
-weights every rung is a training of its own; with them a rung goes on from the one before.
+``DENSE_SHARE`` of its samples; one that inherits its weights is never dense. From scratch every
+rung is a training of its own; where networks inherit, a rung goes on from the one before.
 
 Left out are what all arms have alike, the single-task networks, and the ranking of filters by
 importance, which only trainings from scratch need.
@@ -43,7 +43,7 @@ class Accounting:
     rungs: tuple[int, ...]
     judged: int
     calibration: int
-    shares_weights: bool
+    inherits: bool
 
     @classmethod
     def of(cls, problem: Problem) -> Accounting:
@@ -55,7 +55,7 @@ class Accounting:
             rungs=rungs_of(config),
             judged=sum(source.length("val") for source in problem.sources),
             calibration=min(CALIBRATION_BATCHES, steps) * fidelity.batch_size,
-            shares_weights=config.share_weights,
+            inherits=config.shared_weights == "inherit",
         )
 
     def trial_macs(self, record: TrialRecord) -> float:
@@ -72,19 +72,12 @@ class Accounting:
 
     def climbing_macs(self, architecture: Architecture, rungs: Sequence[int]) -> float:
         """MACs of training and judging a network up to the last of these rungs."""
-        climbed = self._inherited if self.shares_weights else self._from_scratch
-        return climbed(architecture, rungs)
-
-    def _from_scratch(self, architecture: Architecture, rungs: Sequence[int]) -> float:
         kept = forward_macs(architecture, self.resolution)
+        judging = (len(rungs) * self.judged + self.calibration * (0 in rungs)) * kept
+        if self.inherits:
+            return judging + PASSES * max(rungs, default=0) * kept
         dense = forward_macs(architecture.dense, self.resolution)
-        a_pass = DENSE_SHARE * dense + (1 - DENSE_SHARE) * kept
-        return sum(PASSES * samples * a_pass + self.judged * kept for samples in rungs)
-
-    def _inherited(self, architecture: Architecture, rungs: Sequence[int]) -> float:
-        trained = max(rungs, default=0)
-        forward = self.calibration + len(rungs) * self.judged
-        return (PASSES * trained + forward) * forward_macs(architecture, self.resolution)
+        return judging + PASSES * sum(rungs) * (DENSE_SHARE * dense + (1 - DENSE_SHARE) * kept)
 
 
 @lru_cache(maxsize=100_000)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from nas.fidelity import FIDELITIES, Fidelity
 from nas.resolution import Resolution
+from studies.config import SharedWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +94,19 @@ class Arm:
     """A kind of search."""
 
     sampler: str
-    share_weights: bool
+    shared_weights: SharedWeights
     early_stopping: bool
 
 
 ARMS = MappingProxyType(
     {
-        "random": Arm(sampler="random", share_weights=False, early_stopping=False),
-        "tpe": Arm(sampler="tpe", share_weights=False, early_stopping=False),
-        "front": Arm(sampler="front", share_weights=True, early_stopping=True),
-        "front-scratch": Arm(sampler="front", share_weights=False, early_stopping=False),
-        "front-halving": Arm(sampler="front", share_weights=False, early_stopping=True),
-        "front-shared": Arm(sampler="front", share_weights=True, early_stopping=False),
+        "random": Arm(sampler="random", shared_weights="off", early_stopping=False),
+        "tpe": Arm(sampler="tpe", shared_weights="off", early_stopping=False),
+        "front": Arm(sampler="front", shared_weights="judge", early_stopping=True),
+        "front-inherit": Arm(sampler="front", shared_weights="inherit", early_stopping=True),
+        "front-scratch": Arm(sampler="front", shared_weights="off", early_stopping=False),
+        "front-halving": Arm(sampler="front", shared_weights="off", early_stopping=True),
+        "front-shared": Arm(sampler="front", shared_weights="judge", early_stopping=False),
     }
 )
 #: The product as it comes, and what it is compared with.

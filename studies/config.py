@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from nas.budget import Budget
 from nas.data.source import DataSource
@@ -19,6 +20,9 @@ DEFAULT_STORAGE = "sqlite:///neurall-search.db"
 DEFAULT_OBJECTIVES = ("delta_m", "macs")
 DEFAULT_TRIALS = 12
 _MOST_TRIALS = 1_000_000
+#: What candidates do with the weights of one elastic network.
+SharedWeights = Literal["judge", "inherit", "off"]
+SHARED_WEIGHTS: tuple[SharedWeights, ...] = get_args(SharedWeights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +32,11 @@ class SearchConfig:
     ``tasks`` empty means every task that the sources label, of the embedded world the usual
     three. ``kinds`` holds the behaviours of tasks; add your own. ``fix`` narrows the space, axis
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
-    candidate that would not end in time. With ``share_weights`` candidates begin with the weights
-    of one elastic network; with ``early_stopping`` the better one of ``reduction`` goes on at each
-    rung. ``pretrained`` are weights with which candidates and
-    baselines of the same encoder begin. ``study`` empty means a name made of all that makes
-    trials comparable. ``data_specs`` and ``pretrained_specs`` say how a command line named
+    candidate that would not end in time. ``shared_weights`` are those of one elastic network: to
+    ``judge`` candidates before they are trained from scratch, or to ``inherit`` and train on. With
+    ``early_stopping`` the better one of ``reduction`` goes on at each rung.
+    ``pretrained`` are weights with which candidates and baselines of the same encoder begin.
+    ``study`` empty means a name made of all that makes trials comparable. ``data_specs`` and ``pretrained_specs`` say how a command line named
     ``sources`` and ``pretrained``, so that the study can open them again; empty for those that a
     script made.
     """
@@ -46,7 +50,7 @@ class SearchConfig:
     trials: int = DEFAULT_TRIALS
     time_limit_s: float | None = None
     sampler: str = "front"
-    share_weights: bool = True
+    shared_weights: SharedWeights = "judge"
     early_stopping: bool = True
     reduction: float = 2.0
     fix: Mapping[str, str] = field(default_factory=dict)

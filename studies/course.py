@@ -26,7 +26,7 @@ def rungs_of(config: SearchConfig) -> tuple[int, ...]:
     if not config.early_stopping:
         return (samples,)
     first = round(_FIRST_SHARE * samples)
-    inherited = [0] if config.share_weights else []
+    inherited = [] if config.shared_weights == "off" else [0]
     return (*inherited, *([first] if 0 < first < samples else []), samples)
 
 
@@ -34,15 +34,21 @@ class Course:
     """Trains candidates up to a rung: ``rungs`` are samples, the last one all of them.
 
     With shared weights the first rung is 0: a candidate is judged with the weights that it
-    inherits, and from there each rung goes on with the network of the one before. Without, each
-    rung trains from scratch, so that the last one is what baselines get too.
+    inherits. Each further rung trains from scratch, so that the last one is what baselines get
+    too; or, where candidates ``inherit``, it goes on with the network of the one before.
     """
 
     def __init__(
-        self, bench: Workbench, rungs: Sequence[int], weights: ElasticWeights | None
+        self,
+        bench: Workbench,
+        rungs: Sequence[int],
+        weights: ElasticWeights | None,
+        *,
+        inherit: bool = False,
     ) -> None:
         self._bench = bench
         self._weights = weights
+        self._inherit = inherit
         self.rungs = tuple(rungs)
 
     def train(
@@ -57,7 +63,7 @@ class Course:
         Raises ``TrainingError`` with the reason.
         """
         end = rung / self.rungs[-1]
-        if self._weights is None:
+        if self._weights is None or (rung > 0 and not self._inherit):
             return self._bench.train_candidate(architecture, progress, end=end)
         if before is None:
             network = inherited(self._bench, self._weights, architecture)

@@ -80,7 +80,7 @@ class Problem:
             "objectives": [objective.name for objective in self.objectives],
             "fidelity": repr(config.fidelity),
             "sampler": config.sampler,
-            "share_weights": config.share_weights,
+            "shared_weights": config.shared_weights,
             "reduction": config.reduction if config.early_stopping else None,
             "seed": config.seed,
             **self._beginnings,

@@ -22,7 +22,8 @@ class StudyResult:
 
     ``objectives`` are name, direction and unit of each; ``primary`` and ``directions`` say which
     metric of a task counts, and which way is better; ``constants`` are the metrics of the best
-    constant prediction by task; ``inherits`` says that candidates began with shared weights.
+    constant prediction by task; ``inherits`` says that candidates trained on from
+    shared weights.
     ``finalists`` are networks that were trained anew over several seeds and judged on the test
     split, None where none was.
     """
@@ -113,7 +114,7 @@ def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
         baselines=baselines,
         trials=trials,
         interrupted=interrupted,
-        inherits=store.has_shared_weights(),
+        inherits=settings.get("shared_weights") == "inherit",
         finalists=read_finalists(
             store,
             trials=[trial for trial in trials if trial.status == "complete"],

@@ -153,14 +153,15 @@ class Search:
     # --- what candidates share ----------------------------------------------------------------
 
     def _prepare_course(self, store: StudyStore) -> None:
-        weights = self._shared_weights(store) if self.config.share_weights else None
-        self.course = Course(self.bench, rungs_of(self.config), weights)
+        use = self.config.shared_weights
+        weights = None if use == "off" else self._shared_weights(store)
+        self.course = Course(self.bench, rungs_of(self.config), weights, inherit=use == "inherit")
         self.screening = Screening(self.problem.space, self.problem.objectives, self.config.seed)
         self.screening.learn(store.records())
         self.halving = FrontHalving(rungs=self.course.rungs, reduction=self.config.reduction)
 
     def _shared_weights(self, store: StudyStore) -> ElasticWeights:
-        """The weights that candidates begin with; trained where the study has none yet."""
+        """The weights that candidates share; trained where the study has none yet."""
         kept = store.shared_weights()
         if kept is not None:
             return load_weights(kept, self.bench, self.config.seed)
@@ -331,6 +332,7 @@ def study_settings(problem: Problem) -> dict[str, object]:
         ],
         "budget": problem.config.budget.to_dict(),
         "fidelity": problem.config.fidelity.name,
+        "shared_weights": problem.config.shared_weights,
         "made_from": made_from(problem),
         "primary": {name: task.primary.name for name, task in problem.tasks.items()},
         "directions": {name: task.primary.direction for name, task in problem.tasks.items()},

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from search_spaces.presets import preset_forms
 from studies.commands import options, values
+from studies.config import SHARED_WEIGHTS
 
 PROGRAM = "neurall-search"
 #: Where each command is: its module has ``run(args) -> exit code``.
@@ -116,10 +117,11 @@ def _search(commands: _Commands[_Parser]) -> None:
     )
     p.add_argument(
         "--shared-weights",
-        type=values.switch,
-        default=True,
-        metavar="on|off",
-        help="candidates begin with the weights of one elastic network (default: on)",
+        type=options.one_of("shared-weights", SHARED_WEIGHTS),
+        default="judge",
+        metavar="USE",
+        help="of one elastic network, trained once: judge candidates before they are trained from "
+        "scratch, inherit to train on from them, or off (default: judge)",
     )
     p.add_argument(
         "--early-stopping",

@@ -50,7 +50,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         trials=args.trials,
         time_limit_s=args.time,
         sampler=args.sampler,
-        share_weights=args.shared_weights,
+        shared_weights=args.shared_weights,
         early_stopping=args.early_stopping,
         fix=fix,
         enqueue=tuple(read_network(name, specs) for name in args.enqueue),

@@ -22,9 +22,9 @@ FRAME = Resolution(64, 32)
 DENSE = shared(DEFAULT_TASKS)
 PRUNED = replace(DENSE, pruning=(FilterRatio(task="segmentation", part="decoder", ratio=0.5),))
 SCRATCH = Accounting(
-    resolution=FRAME, rungs=(300, 1200), judged=240, calibration=64, shares_weights=False
+    resolution=FRAME, rungs=(300, 1200), judged=240, calibration=64, inherits=False
 )
-SHARED = replace(SCRATCH, rungs=(0, 300, 1200), shares_weights=True)
+SHARED = replace(SCRATCH, rungs=(0, 300, 1200), inherits=True)
 
 
 def record(architecture: Architecture, status: Status, *samples: int) -> TrialRecord:
@@ -60,7 +60,15 @@ def test_pruned_network_is_dense_for_the_first_quarter_from_scratch_only() -> No
     assert inherited == pytest.approx((3 * 300 + 64 + 2 * 240) * kept)
 
 
-def test_with_shared_weights_rungs_go_on_and_judging_is_forward_only() -> None:
+def test_judging_by_shared_weights_adds_forward_passes_to_trainings_from_scratch() -> None:
+    judging = replace(SCRATCH, rungs=(0, 300, 1200))
+    macs = forward_macs(DENSE, FRAME)
+    assert judging.trial_macs(record(DENSE, "stopped", 0)) == (64 + 240) * macs
+    complete = judging.trial_macs(record(DENSE, "complete", 0, 300, 1200))
+    assert complete == SCRATCH.trial_macs(record(DENSE, "complete", 300, 1200)) + 304 * macs
+
+
+def test_where_networks_inherit_rungs_go_on_and_judging_is_forward_only() -> None:
     macs = forward_macs(DENSE, FRAME)
     assert SHARED.trial_macs(record(DENSE, "stopped", 0)) == (64 + 240) * macs
     complete = SHARED.trial_macs(record(DENSE, "complete", 0, 300, 1200))
@@ -84,9 +92,8 @@ def test_shared_training_costs_its_networks_for_every_step() -> None:
     )
     problem = problem_of(config)
     macs = shared_training_macs(problem)
-    steps, networks = 4, 3  # 1.6 × 20 samples are 4 batches of 8
-    largest = max(forward_macs(a, fidelity.resolution) for a in _drawn(problem, steps))
-    assert 0.2 * largest < macs / (3 * 8 * steps * networks) <= largest
+    drawn = _drawn(problem, steps=10)  # 4 × 20 samples are 10 batches of 8
+    assert macs == 3 * 8 * sum(forward_macs(a, fidelity.resolution) for a in drawn)
 
 
 def _drawn(problem: object, steps: int) -> list[Architecture]:

@@ -47,7 +47,7 @@ def test_seconds_are_linear_between_the_ends_of_trials() -> None:
 
 def test_meter_ends_the_search_with_the_trial_that_spends_the_last_of_it() -> None:
     accounting = Accounting(
-        resolution=Resolution(64, 32), rungs=(8,), judged=0, calibration=0, shares_weights=False
+        resolution=Resolution(64, 32), rungs=(8,), judged=0, calibration=0, inherits=False
     )
     network = shared(DEFAULT_TASKS)
     cost = accounting.climbing_macs(network, (8,))

@@ -6,9 +6,13 @@ from typing import Any
 import pytest
 import torch
 
+from nas.elastic.weights import ElasticWeights
 from nas.network import build_network
 from nas.training import TrainingError
 from search_spaces.presets import independent
+from studies.course import Course
+from studies.shared_weights import load_weights
+from studies.store import load_study
 
 
 def _state(trained: Any) -> dict[str, torch.Tensor]:
@@ -30,19 +34,40 @@ def test_at_rung_0_a_network_is_judged_with_the_weights_that_it_inherits(climbed
     assert norm.running_mean.abs().sum() > 0
 
 
-def test_every_rung_trains_on_from_the_one_before(climbed: Any) -> None:
-    """16 samples in batches of 4: rung 4 is one step, rung 16 three more."""
-    course, reference = climbed.run.course, climbed.run.problem.reference
+def _climbed(course: Course, architecture: Any) -> tuple[list[Any], list[tuple[int, int]]]:
+    """States at every rung, and the steps done and in all that were told."""
     steps: list[tuple[int, int]] = []
     trained, states = None, []
     for rung in course.rungs:
         trained = course.train(
-            reference, rung, trained, lambda done, total: steps.append((done, total))
+            architecture, rung, trained, lambda done, total: steps.append((done, total))
         )
         states.append(_state(trained))
+    return states, steps
+
+
+def test_after_it_was_judged_every_rung_trains_from_scratch(climbed: Any) -> None:
+    """16 samples in batches of 4: rung 4 is one step, rung 16 four."""
+    bench, reference = climbed.run.bench, climbed.run.problem.reference
+    states, steps = _climbed(climbed.run.course, reference)
+    assert steps == [(1, 1), (1, 4), (2, 4), (3, 4), (4, 4)]
+    scratch = _state(bench.train_candidate(reference))
+    assert all(torch.equal(scratch[name], value) for name, value in states[-1].items())
+
+
+def test_where_candidates_inherit_every_rung_trains_on_from_the_one_before(climbed: Any) -> None:
+    run = climbed.run
+    course = Course(run.bench, run.course.rungs, _weights(climbed), inherit=True)
+    states, steps = _climbed(course, run.problem.reference)
     assert steps == [(1, 1), (1, 3), (2, 3), (3, 3)]
     for before, after in itertools.pairwise(states):
         assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def _weights(climbed: Any) -> ElasticWeights:
+    kept = load_study(climbed.config.storage).shared_weights()
+    assert kept is not None
+    return load_weights(kept, climbed.run.bench, climbed.config.seed)
 
 
 def test_what_a_candidate_inherits_depends_on_no_other_candidate(climbed: Any) -> None:

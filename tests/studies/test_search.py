@@ -339,7 +339,7 @@ def test_shared_weights_that_diverge_say_how_to_do_without(
 def test_without_shared_weights_candidates_begin_from_scratch_at_every_rung(
     climbed: Any, tmp_path: Path, log: Log
 ) -> None:
-    config = _elsewhere(climbed, tmp_path, share_weights=False, trials=1)
+    config = _elsewhere(climbed, tmp_path, shared_weights="off", trials=1)
     result = search(config, log)
     assert result.study != climbed.result.study
     assert "shared weights" not in [title for title, _ in log.trained]
@@ -441,7 +441,7 @@ search(
     SearchConfig(
         sources=(open_source("synthetic", seed=0, fidelity=TINY),),
         budget=Budget.parse(["30tops"]), fidelity=TINY, trials=2, fix=SMALL, device="cpu",
-        sampler="tpe", share_weights=False, early_stopping=False, storage={storage!r},
+        sampler="tpe", shared_weights="off", early_stopping=False, storage={storage!r},
     ),
     Stuck(),
 )
