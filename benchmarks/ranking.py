@@ -2,16 +2,15 @@
 
     python benchmarks/ranking.py [--data SPEC]… [--tasks a,b] [--networks 60] [--repeated 20]
         [--seeds 3] [--fidelity quick] [--budget 30tops] [--fix AXIS=VALUE]… [--out FILE.jsonl]
-        [--scores inherited,rung,quarter] [--shared FILE.safetensors] [--trained-only]
+        [--scores inherited,half] [--shared FILE.safetensors] [--trained-only]
         [--plot FILE.png] [--threads N]
 
 Trains a stratified sample of networks from scratch, the first ones with several seeds, and judges
-each by cheap scores: `inherited`, with shared weights and statistics estimated anew; `rung`, from
-there trained on a quarter of the samples; `quarter`, on a quarter of the samples from scratch;
-and its MACs alone. Prints Kendall's τ and Spearman's ρ between score and trained value, for Δm
-and every task, with 95 % bootstrap intervals, the ceiling that the noise of seeds allows, what a
-score takes, and the axes on which it misleads. What `--out` holds is not trained again;
-`--shared` is read where it is there, else trained and written.
+each by cheap scores: `inherited`, with shared weights and statistics estimated anew; `half`, in
+the middle of its training from scratch; and its MACs alone. Prints Kendall's τ and Spearman's ρ
+between score and trained value, for Δm and every task, with 95 % bootstrap intervals, the ceiling
+that the noise of seeds allows, what a score takes, and the axes on which it misleads. What `--out`
+holds is not trained again; `--shared` is read where it is there, else trained and written.
 """
 
 from __future__ import annotations
@@ -39,6 +38,7 @@ from nas.training import TrainingError
 from search_spaces.architecture import Architecture
 from search_spaces.task_spec import ArchitectureError
 from studies.agreement import Agreement, agreement, kendall_tau, noise_ceiling, spearman_rho
+from studies.candidate_training import Trained
 from studies.commands.values import assignments
 from studies.config import SearchConfig
 from studies.course import Course, rungs_of
@@ -49,11 +49,11 @@ from studies.ranking import Array
 from studies.shared_weights import load_weights, save_weights, train_shared_weights
 from studies.stratified_sample import stratified_sample
 from studies.trust import misleading_axes
-from studies.workbench import Trained, Workbench, open_workbench
+from studies.workbench import Workbench, open_workbench
 
-SCORES = ("inherited", "rung", "quarter")
+SCORES = ("inherited", "half")
+_INHERITED = SCORES[0]
 _MACS, _SHARED = "macs", "shared"
-_QUARTER = 0.25
 _MEASURES = {"τ": kendall_tau, "ρ": spearman_rho}
 
 
@@ -157,23 +157,20 @@ class Ranking:
 
     def score(self, names: Sequence[str]) -> None:
         """Judge every network by the cheap scores that are missing."""
-        shared = [name for name in names if name != "quarter"]
-        weights, digest = self._shared() if shared else (None, "")
+        weights, digest = self._shared() if _INHERITED in names else (None, "")
         self.rows = read_rows(self.args.out, self.identity, digest)
         bench = self.bench(0)
-        course = Course(bench, rungs_of(self.problem.config), weights)
-        first = round(_QUARTER * bench.fidelity.samples)
-        course = Course(bench, (0, first, bench.fidelity.samples), weights)
+        course = Course(bench=bench, rungs=rungs_of(self.problem.config), weights=weights)
+        middle = course.rungs[-2]
         for done, network in enumerate(self.sample):
             for name in names:
                 if (name, network.id, 0) in self.rows:
                     continue
                 _note(f"{name} of network {done + 1} of {len(self.sample)}: {network.encoder}")
-                if name == "quarter":
-                    self._judge(name, network, 0, _from_scratch(bench, network, _QUARTER))
+                if name == _INHERITED:
+                    self._judge(name, network, 0, _on_course(course, network, 0), digest)
                 else:
-                    rung = 0 if name == "inherited" else first
-                    self._judge(name, network, 0, _on_course(course, network, rung), digest)
+                    self._judge(name, network, 0, _on_course(course, network, middle))
 
     def baselines(self, seed: int) -> Metrics:
         """Metrics of the single-task networks; raises ``StudyError`` where one is missing."""
@@ -253,18 +250,12 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:12]
 
 
-def _from_scratch(
-    bench: Workbench, network: Architecture, end: float = 1.0
-) -> Callable[[], Trained]:
-    return lambda: bench.train_candidate(network, end=end)
+def _from_scratch(bench: Workbench, network: Architecture) -> Callable[[], Trained]:
+    return lambda: bench.train_candidate(network)
 
 
 def _on_course(course: Course, network: Architecture, rung: int) -> Callable[[], Trained]:
-    def run() -> Trained:
-        judged = course.train(network, 0, None)
-        return course.train(network, rung, judged) if rung else judged
-
-    return run
+    return lambda: course.climb(network).to(rung)
 
 
 # --- what is printed ----------------------------------------------------------------------------
@@ -366,7 +357,7 @@ def _compute(ranking: Ranking, score: str) -> str:
         share = sum(t for t, _ in whole) / sum(w for _, w in whole)
         text += f", {share:.1%} of a training"
     shared = [r.cpu_s for (kind, _, _), r in ranking.rows.items() if kind == _SHARED and r.cpu_s]
-    if shared and score != "quarter":
+    if shared and score == _INHERITED:
         text += f", and {shared[0]:.0f} s for the shared weights of all"
     return text
 

@@ -1,10 +1,10 @@
 """What trials and shared weights cost to train, in MACs: samples times MACs of a pass.
 
 One formula for every arm. A sample that is trained on costs three forward passes of the network
-(forward, gradient of the inputs, gradient of the weights), one that is judged, or whose statistics
-are estimated, costs one. A pruned network that begins from scratch is dense for the first
-``DENSE_SHARE`` of its samples; one that inherits its weights is never dense. From scratch every
-rung is a training of its own; where networks inherit, a rung goes on from the one before.
+(forward, gradient of the inputs, gradient of the weights), one that is judged, or on which
+statistics are estimated, costs one. A network that pauses at a rung goes on from there. A pruned
+one that begins from scratch is dense for the first ``DENSE_SHARE`` of all samples; one that
+inherits its weights is never dense.
 
 Left out are what all arms have alike, the single-task networks, and the ranking of filters by
 importance, which only trainings from scratch need.
@@ -22,7 +22,8 @@ from nas.plan import ENCODER_KINDS
 from nas.resolution import Resolution
 from pruning.recovery import DENSE_SHARE
 from search_spaces.architecture import Architecture
-from studies.course import CALIBRATION_BATCHES, rungs_of
+from studies.candidate_training import CALIBRATION_BATCHES
+from studies.course import rungs_of
 from studies.problem import Problem
 from studies.record import TrialRecord
 from studies.shared_weights import TRAINING_SHARE, sandwich
@@ -36,7 +37,7 @@ class Accounting:
     """How a study trains: ``rungs`` of its course, and samples that pass forward alone.
 
     ``judged`` are the validation frames of every judgement, ``calibration`` the samples on which
-    the statistics of inherited weights are estimated.
+    statistics are estimated at every rung but the last.
     """
 
     resolution: Resolution
@@ -73,11 +74,12 @@ class Accounting:
     def climbing_macs(self, architecture: Architecture, rungs: Sequence[int]) -> float:
         """MACs of training and judging a network up to the last of these rungs."""
         kept = forward_macs(architecture, self.resolution)
-        judging = (len(rungs) * self.judged + self.calibration * (0 in rungs)) * kept
-        if self.inherits:
-            return judging + PASSES * max(rungs, default=0) * kept
+        paused = sum(rung < self.rungs[-1] for rung in rungs)
+        judging = len(rungs) * self.judged + paused * self.calibration
+        trained = max(rungs, default=0)
+        unpruned = 0.0 if self.inherits else min(trained, DENSE_SHARE * self.rungs[-1])
         dense = forward_macs(architecture.dense, self.resolution)
-        return judging + PASSES * sum(rungs) * (DENSE_SHARE * dense + (1 - DENSE_SHARE) * kept)
+        return (PASSES * (trained - unpruned) + judging) * kept + PASSES * unpruned * dense
 
 
 @lru_cache(maxsize=100_000)

@@ -106,7 +106,6 @@ ARMS = MappingProxyType(
         "front-inherit": Arm(sampler="front", shared_weights="inherit", early_stopping=True),
         "front-scratch": Arm(sampler="front", shared_weights="off", early_stopping=False),
         "front-halving": Arm(sampler="front", shared_weights="off", early_stopping=True),
-        "front-shared": Arm(sampler="front", shared_weights="judge", early_stopping=False),
     }
 )
 #: The product as it comes, and what it is compared with.

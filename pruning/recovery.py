@@ -29,18 +29,22 @@ def train_and_prune(
     training: Training,
     architecture: Architecture,
     *,
+    until: float = 1.0,
     criterion: Criterion = "taylor",
     progress: StepProgress | None = None,
 ) -> Network:
     """The trained network of an architecture, pruned where it says so.
 
-    ``training`` holds the architecture's dense network. All of its samples are used either way,
-    so that pruned and unpruned candidates compare.
+    ``training`` holds the architecture's dense network, or its own, to go on with. ``until`` is a
+    share of its samples: all of them are used either way, so that pruned and unpruned candidates
+    compare, and a training that stopped before the end goes on with another call.
     """
-    if architecture.pruning:
-        training.run(until=round(DENSE_SHARE * len(training.data)), progress=progress)
-        training.replace_network(_pruned(training, architecture, criterion))
-    training.run(progress=progress)
+    end, cut = round(until * len(training.data)), round(DENSE_SHARE * len(training.data))
+    if training.network.plan.architecture != architecture:
+        training.run(until=min(cut, end), progress=progress)
+        if training.step >= cut:
+            training.replace_network(_pruned(training, architecture, criterion))
+    training.run(until=end, progress=progress)
     return training.network
 
 

@@ -34,11 +34,11 @@ class SearchConfig:
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
     candidate that would not end in time. ``shared_weights`` are those of one elastic network: to
     ``judge`` candidates before they are trained from scratch, or to ``inherit`` and train on. With
-    ``early_stopping`` the better one of ``reduction`` goes on at each rung.
-    ``pretrained`` are weights with which candidates and baselines of the same encoder begin.
-    ``study`` empty means a name made of all that makes trials comparable. ``data_specs`` and ``pretrained_specs`` say how a command line named
-    ``sources`` and ``pretrained``, so that the study can open them again; empty for those that a
-    script made.
+    ``early_stopping`` the better one of ``reduction`` goes on at each rung. ``pretrained`` are
+    weights with which candidates and baselines of the same encoder begin. ``study`` empty means a
+    name made of all that makes trials comparable. ``data_specs`` and ``pretrained_specs`` say how
+    a command line named ``sources`` and ``pretrained``, so that the study can open them again;
+    empty for those that a script made.
     """
 
     sources: tuple[DataSource, ...]
@@ -62,6 +62,12 @@ class SearchConfig:
     study: str = ""
     data_specs: tuple[str, ...] = ()
     pretrained_specs: tuple[str, ...] = ()
+
+    @property
+    def trains_shared_weights(self) -> bool:
+        """Whether candidates are judged with shared weights, or inherit them."""
+        judges = self.shared_weights == "judge" and self.early_stopping
+        return judges or self.shared_weights == "inherit"
 
     def __post_init__(self) -> None:
         if not 1 <= self.trials <= _MOST_TRIALS:

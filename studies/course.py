@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
-from nas.elastic.statistics import estimate_statistics
 from nas.elastic.weights import ElasticWeights
 from nas.network import Network
 from nas.training import StepProgress, TrainingError
 from search_spaces.architecture import Architecture
+from studies.candidate_training import CandidateTraining, Trained, calibrate
 from studies.config import SearchConfig
-from studies.workbench import Trained, Workbench
+from studies.workbench import Workbench
 
-#: Share of a candidate's samples at the first rung at which it trains on its own.
-_FIRST_SHARE = 0.25
-#: Training batches on which inherited statistics are estimated anew.
-CALIBRATION_BATCHES = 8
+#: Share of a candidate's samples at the rung in the middle of its training.
+MIDDLE = 0.5
 
 
 def rungs_of(config: SearchConfig) -> tuple[int, ...]:
@@ -25,61 +23,51 @@ def rungs_of(config: SearchConfig) -> tuple[int, ...]:
     samples = config.fidelity.samples
     if not config.early_stopping:
         return (samples,)
-    first = round(_FIRST_SHARE * samples)
-    inherited = [] if config.shared_weights == "off" else [0]
-    return (*inherited, *([first] if 0 < first < samples else []), samples)
+    middle = round(MIDDLE * samples)
+    inherited = [0] if config.trains_shared_weights else []
+    return (*inherited, *([middle] if 0 < middle < samples else []), samples)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Course:
-    """Trains candidates up to a rung: ``rungs`` are samples, the last one all of them.
+    """How all candidates of a search climb: ``rungs`` are samples, the last one all of them.
 
-    With shared weights the first rung is 0: a candidate is judged with the weights that it
-    inherits. Each further rung trains from scratch, so that the last one is what baselines get
-    too; or, where candidates ``inherit``, it goes on with the network of the one before.
+    With shared ``weights`` the first rung is 0: a candidate is judged with those that it inherits.
+    It then trains from scratch as single-task networks do, pausing at the rungs, so that their
+    values at the end compare; or, where candidates ``inherit``, it trains on from there.
     """
 
-    def __init__(
-        self,
-        bench: Workbench,
-        rungs: Sequence[int],
-        weights: ElasticWeights | None,
-        *,
-        inherit: bool = False,
-    ) -> None:
-        self._bench = bench
-        self._weights = weights
-        self._inherit = inherit
-        self.rungs = tuple(rungs)
+    bench: Workbench
+    rungs: tuple[int, ...]
+    weights: ElasticWeights | None
+    inherit: bool = False
 
-    def train(
-        self,
-        architecture: Architecture,
-        rung: int,
-        before: Trained | None,
-        progress: StepProgress | None = None,
-    ) -> Trained:
-        """The candidate at a rung; ``before`` is what it was at the rung before, if there is one.
+    def climb(self, architecture: Architecture) -> Climb:
+        """A candidate before its first rung."""
+        return Climb(self, architecture)
 
-        Raises ``TrainingError`` with the reason.
-        """
-        end = rung / self.rungs[-1]
-        if self._weights is None or (rung > 0 and not self._inherit):
-            return self._bench.train_candidate(architecture, progress, end=end)
-        if before is None:
-            network = inherited(self._bench, self._weights, architecture)
-            if rung == 0:
-                return self._bench.judge(network)
-        else:
-            network = before.network
-        begin = self._before(rung) / self.rungs[-1]
-        return self._bench.train_candidate(
-            architecture, progress, network=network, begin=begin, end=end
-        )
 
-    def _before(self, rung: int) -> int:
-        """Samples at the rung before one, 0 at the first."""
-        place = self.rungs.index(rung)
-        return self.rungs[place - 1] if place else 0
+class Climb:
+    """One candidate on its course."""
+
+    def __init__(self, course: Course, architecture: Architecture) -> None:
+        self._course = course
+        self._architecture = architecture
+        self._training: CandidateTraining | None = None
+
+    def to(self, rung: int, progress: StepProgress | None = None) -> Trained:
+        """The candidate at a rung, each one after those below; raises ``TrainingError``."""
+        course = self._course
+        if rung == 0:
+            return course.bench.judge(self._inherited())
+        if self._training is None:
+            network = self._inherited() if course.inherit else None
+            self._training = course.bench.begin(self._architecture, network)
+        return self._training.judged_at(rung / course.rungs[-1], progress)
+
+    def _inherited(self) -> Network:
+        assert self._course.weights is not None
+        return inherited(self._course.bench, self._course.weights, self._architecture)
 
 
 def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architecture) -> Network:
@@ -90,10 +78,9 @@ def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architect
     Raises ``TrainingError`` where the device has no memory for it.
     """
     data = bench.data.for_tasks(architecture.task_names, streams=architecture.streams)
-    steps = range(min(CALIBRATION_BATCHES, len(data)))
     try:
         network = weights.copy().network(architecture).to(bench.device)
-        estimate_statistics(network, [data.batch(step).frames for step in steps])
+        calibrate(network, data)
     except torch.OutOfMemoryError:
         raise TrainingError(f"out of memory on {bench.device}") from None
     return network

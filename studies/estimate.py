@@ -96,14 +96,14 @@ def _candidate_seconds(problem: Problem, pace: _Pace, architecture: Architecture
     seconds = _OVERHEAD_S
     for place, rung in enumerate(rungs):
         climbing = config.reduction ** (len(rungs) - 1 - place)
-        before = rungs[place - 1] if place and config.shared_weights == "inherit" else 0
+        before = rungs[place - 1] if place else 0
         share = (rung - before) / config.fidelity.samples
         seconds += climbing * (pace.training(architecture, share) + _RUNG_S)
     return seconds
 
 
 def _shared_seconds(problem: Problem, pace: _Pace) -> float:
-    if problem.config.shared_weights == "off":
+    if not problem.config.trains_shared_weights:
         return 0.0
     draw, fidelity = sandwich(problem), problem.config.fidelity
     drawn = [a for step in range(_DRAWN_STEPS) for a in draw(step)]

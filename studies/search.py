@@ -16,6 +16,7 @@ from nas.memory import TrainingMemoryError
 from nas.network import Network
 from nas.training import TrainingError
 from studies.admission import network_key
+from studies.candidate_training import Trained
 from studies.config import SearchConfig
 from studies.course import Course, rungs_of
 from studies.delta_m import delta_m, small_denominators
@@ -34,7 +35,7 @@ from studies.samplers import check_sampler
 from studies.screening import Screening
 from studies.shared_weights import load_weights, save_weights, train_shared_weights
 from studies.store import StudyStore, create_study
-from studies.workbench import Trained, device_named, open_workbench
+from studies.workbench import device_named, open_workbench
 
 #: Trainings in a row that may fail before the search ends.
 _MOST_FAILURES = 5
@@ -153,9 +154,13 @@ class Search:
     # --- what candidates share ----------------------------------------------------------------
 
     def _prepare_course(self, store: StudyStore) -> None:
-        use = self.config.shared_weights
-        weights = None if use == "off" else self._shared_weights(store)
-        self.course = Course(self.bench, rungs_of(self.config), weights, inherit=use == "inherit")
+        weights = self._shared_weights(store) if self.config.trains_shared_weights else None
+        self.course = Course(
+            bench=self.bench,
+            rungs=rungs_of(self.config),
+            weights=weights,
+            inherit=self.config.shared_weights == "inherit",
+        )
         self.screening = Screening(self.problem.space, self.problem.objectives, self.config.seed)
         self.screening.learn(store.records())
         self.halving = FrontHalving(rungs=self.course.rungs, reduction=self.config.reduction)
@@ -257,12 +262,9 @@ class Search:
 
     def _climb(self, store: StudyStore, candidate: Proposal) -> bool:
         """Train a candidate rung by rung, and write down the end; whether it got to the last."""
-        trained: Trained | None = None
-        seconds = 0.0
+        climb, seconds = self.course.climb(candidate.architecture), 0.0
         for rung in self._rungs(store, candidate):
-            trained = self.course.train(
-                candidate.architecture, rung, trained, self.observer.training_step
-            )
+            trained = climb.to(rung, self.observer.training_step)
             seconds += trained.seconds
             record = self._record(candidate, trained, seconds)
             store.report_rung(candidate.number, rung, record.values, trained.seconds)

@@ -19,8 +19,9 @@ from nas.network import Network
 from nas.pretrained import PretrainedEncoder
 from nas.tasks.task import LabelStatistics, Task
 from nas.training import Recipe, StepProgress, Training, TrainingError
-from pruning.recovery import dense_network, train_and_prune
+from pruning.recovery import dense_network
 from search_spaces.architecture import Architecture
+from studies.candidate_training import CandidateTraining, Trained
 from studies.errors import StudyError, UsageError
 from studies.problem import Problem
 
@@ -32,15 +33,6 @@ PRETRAINED_RECIPE = Recipe(encoder_share=0.1)
 INHERITED_RECIPE = Recipe(learning_rate=3e-3)
 #: Called with the source's name, the split, frames done and frames in all.
 DataProgress = Callable[[str, str, int, int], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A trained network in fp32, its validation metrics, and the seconds it took."""
-
-    network: Network
-    metrics: Metrics
-    seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,61 +64,50 @@ class Workbench:
         progress: StepProgress | None = None,
         *,
         network: Network | None = None,
-        begin: float = 0.0,
-        end: float = 1.0,
     ) -> Trained:
         """Train, prune and judge one architecture; raises ``TrainingError`` with the reason.
 
-        ``network`` is one that has learnt already and goes on, at the widths of the architecture;
-        by default the training begins without anything learned but what ``pretrained`` gives.
-        ``begin`` and ``end`` are shares of the samples: where in them it begins and where it ends.
+        ``network`` is one of the architecture that has learnt already; by default the training
+        begins without anything learned but what ``pretrained`` gives.
         """
         start = time.monotonic()
+        trained = self.begin(architecture, network).judged_at(1.0, progress)
+        return replace(trained, seconds=time.monotonic() - start)
+
+    def begin(
+        self, architecture: Architecture, network: Network | None = None
+    ) -> CandidateTraining:
+        """The same training, before its first step; raises ``TrainingError`` with the reason."""
+        data = self.data.for_tasks(architecture.task_names, streams=architecture.streams)
+        recipe = INHERITED_RECIPE if network is not None else Recipe()
+        begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
         try:
-            data = self.data.for_tasks(architecture.task_names, streams=architecture.streams)
-            data = data.part(begin, end)
-            if network is None:
-                network = self._from_scratch(architecture, data, progress)
-            else:
-                network = self._further(network, data, progress)
-            judged = self.judge(network)
+            beginning = network or dense_network(architecture, self.seed)
+            if network is None and begun is not None:
+                begun.load(beginning)
+                recipe = PRETRAINED_RECIPE
+            training = Training(
+                beginning,
+                data,
+                self._statistics(data),
+                recipe=recipe,
+                device=self.device,
+                learnt=network is not None,
+            )
         except torch.OutOfMemoryError:
             raise TrainingError(f"out of memory on {self.device}") from None
-        return replace(judged, seconds=time.monotonic() - start)
+        return CandidateTraining(training, architecture, self.measure)
 
     def judge(self, network: Network) -> Trained:
-        """The validation metrics of a network as it is."""
+        """A network as it is, with its validation metrics."""
         start = time.monotonic()
-        network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
-        metrics = evaluate(network, self.val, self.tasks)
+        metrics = self.measure(network)
         return Trained(network=network, metrics=metrics, seconds=time.monotonic() - start)
 
-    def _from_scratch(
-        self, architecture: Architecture, data: TrainingData, progress: StepProgress | None
-    ) -> Network:
-        network = dense_network(architecture, self.seed)
-        begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
-        if begun is not None:
-            begun.load(network)
-        recipe = Recipe() if begun is None else PRETRAINED_RECIPE
-        training = Training(
-            network, data, self._statistics(data), recipe=recipe, device=self.device
-        )
-        return train_and_prune(training, architecture, progress=progress)
-
-    def _further(
-        self, network: Network, data: TrainingData, progress: StepProgress | None
-    ) -> Network:
-        training = Training(
-            network,
-            data,
-            self._statistics(data),
-            recipe=INHERITED_RECIPE,
-            device=self.device,
-            learnt=True,
-        )
-        training.run(progress=progress)
-        return training.network
+    def measure(self, network: Network) -> Metrics:
+        """The validation metrics of a network, which is put into evaluation mode."""
+        network = network.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+        return evaluate(network, self.val, self.tasks)
 
     def _statistics(self, data: TrainingData) -> dict[str, LabelStatistics]:
         return {name: self.statistics[name] for name in data.tasks}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -85,12 +84,6 @@ class TrainingData:
         part.sets, part.batch_size, part.streams = self.sets, self.batch_size, streams
         part.tasks = {name: self.tasks[name] for name in names}
         part.plans = tuple(plan for plan in self.plans if self._labels_any(plan, names))
-        return part
-
-    def part(self, begin: float, end: float) -> TrainingData:
-        """The steps from one share of all to another."""
-        part = copy.copy(self)
-        part.plans = self.plans[round(begin * len(self)) : round(end * len(self))]
         return part
 
     def _labels_any(self, plan: BatchPlan, names: Sequence[str]) -> bool:

@@ -24,7 +24,7 @@ PRUNED = replace(DENSE, pruning=(FilterRatio(task="segmentation", part="decoder"
 SCRATCH = Accounting(
     resolution=FRAME, rungs=(300, 1200), judged=240, calibration=64, inherits=False
 )
-SHARED = replace(SCRATCH, rungs=(0, 300, 1200), inherits=True)
+INHERITING = replace(SCRATCH, rungs=(0, 300, 1200), inherits=True)
 
 
 def record(architecture: Architecture, status: Status, *samples: int) -> TrialRecord:
@@ -43,36 +43,29 @@ def test_forward_pass_of_a_dense_network_is_what_the_forecast_counts() -> None:
     assert forward_macs(PRUNED, FRAME) < forward_macs(DENSE, FRAME)
 
 
-def test_from_scratch_every_rung_is_a_training_of_its_own() -> None:
+def test_a_training_that_pauses_costs_its_samples_once_and_every_look() -> None:
     macs = forward_macs(DENSE, FRAME)
     complete = SCRATCH.trial_macs(record(DENSE, "complete", 300, 1200))
-    assert complete == pytest.approx((3 * (300 + 1200) + 2 * 240) * macs)
-    assert SCRATCH.trial_macs(record(DENSE, "stopped", 300)) == pytest.approx(
-        (3 * 300 + 240) * macs
-    )
+    assert complete == pytest.approx((3 * 1200 + 64 + 2 * 240) * macs)
+    stopped = SCRATCH.trial_macs(record(DENSE, "stopped", 300))
+    assert stopped == pytest.approx((3 * 300 + 64 + 240) * macs)
 
 
 def test_pruned_network_is_dense_for_the_first_quarter_from_scratch_only() -> None:
     dense, kept = forward_macs(DENSE, FRAME), forward_macs(PRUNED, FRAME)
-    scratch = SCRATCH.trial_macs(record(PRUNED, "stopped", 300))
-    assert scratch == pytest.approx(3 * 300 * (dense + 3 * kept) / 4 + 240 * kept)
-    inherited = SHARED.trial_macs(record(PRUNED, "stopped", 0, 300))
-    assert inherited == pytest.approx((3 * 300 + 64 + 2 * 240) * kept)
+    for samples in (300, 600):
+        scratch = SCRATCH.trial_macs(record(PRUNED, "stopped", samples))
+        assert scratch == pytest.approx(3 * 300 * dense + (3 * (samples - 300) + 304) * kept)
+    inherited = INHERITING.trial_macs(record(PRUNED, "stopped", 0, 300))
+    assert inherited == pytest.approx((3 * 300 + 2 * 304) * kept)
 
 
-def test_judging_by_shared_weights_adds_forward_passes_to_trainings_from_scratch() -> None:
-    judging = replace(SCRATCH, rungs=(0, 300, 1200))
+def test_judging_inherited_weights_is_forward_only() -> None:
     macs = forward_macs(DENSE, FRAME)
-    assert judging.trial_macs(record(DENSE, "stopped", 0)) == (64 + 240) * macs
-    complete = judging.trial_macs(record(DENSE, "complete", 0, 300, 1200))
-    assert complete == SCRATCH.trial_macs(record(DENSE, "complete", 300, 1200)) + 304 * macs
-
-
-def test_where_networks_inherit_rungs_go_on_and_judging_is_forward_only() -> None:
-    macs = forward_macs(DENSE, FRAME)
-    assert SHARED.trial_macs(record(DENSE, "stopped", 0)) == (64 + 240) * macs
-    complete = SHARED.trial_macs(record(DENSE, "complete", 0, 300, 1200))
-    assert complete == (3 * 1200 + 64 + 3 * 240) * macs
+    for accounting in (replace(SCRATCH, rungs=(0, 300, 1200)), INHERITING):
+        assert accounting.trial_macs(record(DENSE, "stopped", 0)) == 304 * macs
+        complete = accounting.trial_macs(record(DENSE, "complete", 0, 300, 1200))
+        assert complete == (3 * 1200 + 2 * 64 + 3 * 240) * macs
 
 
 def test_what_was_not_trained_costs_nothing_and_a_failure_all() -> None:

@@ -49,7 +49,7 @@ TINY = Fidelity(
     val=6,
     test=4,
 )
-#: Samples for three rungs: 0, 4 and 16.
+#: Samples for three rungs: 0, 8 and 16.
 RUNGS = replace(TINY, samples=16)
 #: The 96 networks of depth and segmentation that the tests of early stopping search.
 FEW = {

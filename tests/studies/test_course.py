@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
-from nas.elastic.weights import ElasticWeights
 from nas.network import build_network
 from nas.training import TrainingError
 from search_spaces.presets import independent
 from studies.course import Course
-from studies.shared_weights import load_weights
-from studies.store import load_study
 
 
 def _state(trained: Any) -> dict[str, torch.Tensor]:
@@ -22,7 +19,7 @@ def _state(trained: Any) -> dict[str, torch.Tensor]:
 def test_at_rung_0_a_network_is_judged_with_the_weights_that_it_inherits(climbed: Any) -> None:
     course, reference = climbed.run.course, climbed.run.problem.reference
     steps: list[int] = []
-    first = course.train(reference, 0, None, lambda done, total: steps.append(done))
+    first = course.climb(reference).to(0, lambda done, total: steps.append(done))
     assert steps == []
     assert set(first.metrics) == {"depth", "segmentation"}
     assert not first.network.training
@@ -37,46 +34,41 @@ def test_at_rung_0_a_network_is_judged_with_the_weights_that_it_inherits(climbed
 def _climbed(course: Course, architecture: Any) -> tuple[list[Any], list[tuple[int, int]]]:
     """States at every rung, and the steps done and in all that were told."""
     steps: list[tuple[int, int]] = []
-    trained, states = None, []
-    for rung in course.rungs:
-        trained = course.train(
-            architecture, rung, trained, lambda done, total: steps.append((done, total))
-        )
-        states.append(_state(trained))
+    climb = course.climb(architecture)
+    states = [
+        _state(climb.to(rung, lambda done, total: steps.append((done, total))))
+        for rung in course.rungs
+    ]
     return states, steps
 
 
-def test_after_it_was_judged_every_rung_trains_from_scratch(climbed: Any) -> None:
-    """16 samples in batches of 4: rung 4 is one step, rung 16 four."""
+def test_after_it_was_judged_a_candidate_trains_from_scratch(climbed: Any) -> None:
+    """16 samples in batches of 4: rung 8 is two steps, rung 16 two more."""
     bench, reference = climbed.run.bench, climbed.run.problem.reference
     states, steps = _climbed(climbed.run.course, reference)
-    assert steps == [(1, 1), (1, 4), (2, 4), (3, 4), (4, 4)]
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
     scratch = _state(bench.train_candidate(reference))
     assert all(torch.equal(scratch[name], value) for name, value in states[-1].items())
 
 
-def test_where_candidates_inherit_every_rung_trains_on_from_the_one_before(climbed: Any) -> None:
-    run = climbed.run
-    course = Course(run.bench, run.course.rungs, _weights(climbed), inherit=True)
-    states, steps = _climbed(course, run.problem.reference)
-    assert steps == [(1, 1), (1, 3), (2, 3), (3, 3)]
-    for before, after in itertools.pairwise(states):
-        assert any(not torch.equal(before[name], after[name]) for name in before)
-
-
-def _weights(climbed: Any) -> ElasticWeights:
-    kept = load_study(climbed.config.storage).shared_weights()
-    assert kept is not None
-    return load_weights(kept, climbed.run.bench, climbed.config.seed)
+def test_where_candidates_inherit_they_train_on_from_there(climbed: Any) -> None:
+    course = replace(climbed.run.course, inherit=True)
+    states, steps = _climbed(course, climbed.run.problem.reference)
+    assert steps == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    scratch = _state(climbed.run.bench.train_candidate(climbed.run.problem.reference))
+    assert any(not torch.equal(scratch[name], value) for name, value in states[-1].items())
+    moved = [name for name in states[0] if "running" not in name and "num_batches" not in name]
+    far = [max(float((s[n] - states[0][n]).abs().max()) for n in moved) for s in states[1:]]
+    assert 0 < far[0] < 0.1
 
 
 def test_what_a_candidate_inherits_depends_on_no_other_candidate(climbed: Any) -> None:
     problem, course = climbed.run.problem, climbed.run.course
     branched = problem.space.nearest(independent(problem.specs))
-    alone = course.train(branched, 0, None).metrics
-    trained = course.train(problem.reference, 4, None)
+    alone = course.climb(branched).to(0).metrics
+    trained = replace(course, inherit=True).climb(problem.reference).to(8)
     assert trained.network.plan.architecture == problem.reference
-    assert course.train(branched, 0, None).metrics == alone
+    assert course.climb(branched).to(0).metrics == alone
 
 
 def test_running_out_of_memory_fails_one_candidate(
@@ -85,6 +77,6 @@ def test_running_out_of_memory_fails_one_candidate(
     def explode(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
 
-    monkeypatch.setattr("studies.course.estimate_statistics", explode)
+    monkeypatch.setattr("studies.course.calibrate", explode)
     with pytest.raises(TrainingError, match="out of memory on cpu"):
-        climbed.run.course.train(climbed.run.problem.reference, 0, None)
+        climbed.run.course.climb(climbed.run.problem.reference).to(0)

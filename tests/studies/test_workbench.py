@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from nas.data.batches import Batch, TrainingData
 from nas.network import Network, build_network
 from nas.pretrained import read_pretrained
 from nas.training import Training, TrainingError
 from search_spaces.encoder_spec import EncoderSpec
+from search_spaces.filter_ratios import FilterRatio
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import problem_of
@@ -35,32 +35,40 @@ def test_a_candidate_comes_back_judged_on_every_task(
     assert not trained.network.training
 
 
-def test_a_network_that_has_learnt_goes_on_where_it_stopped(
-    bench: Workbench, tiny: Callable[..., SearchConfig], monkeypatch: pytest.MonkeyPatch
+def test_a_network_that_has_learnt_goes_on_with_what_it_knows(
+    bench: Workbench, tiny: Callable[..., SearchConfig]
 ) -> None:
-    """8 samples in batches of 4: the halves are one step each, and neither begins anew."""
-    drawn: list[torch.Tensor] = []
-    batch = TrainingData.batch
-
-    def noted(data: TrainingData, step: int) -> Batch:
-        drawn.append(batch(data, step).frames)
-        return batch(data, step)
-
-    monkeypatch.setattr(TrainingData, "batch", noted)
-    network = build_network(problem_of(tiny()).reference, seed=5)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
     architecture = problem_of(tiny()).reference
-    same = bench.train_candidate(architecture, network=network, begin=0.5, end=0.5).network
-    assert all(torch.equal(same.state_dict()[name], value) for name, value in before.items())
-    for begin, end in ((0.0, 0.5), (0.5, 1.0)):
-        trained = bench.train_candidate(architecture, network=network, begin=begin, end=end)
-        after = trained.network.state_dict()
-        assert any(not torch.equal(after[name], value) for name, value in before.items())
-        assert set(trained.metrics) == set(bench.tasks)
-    assert [torch.equal(frames, batch(bench.data, i).frames) for i, frames in enumerate(drawn)] == [
-        True,
-        True,
+    network = build_network(architecture, seed=5)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    bench.begin(architecture, network)
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
+    after = bench.train_candidate(architecture, network=network).network.state_dict()
+    assert any(not torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_whoever_looks_at_a_training_does_not_change_it(
+    tiny: Callable[..., SearchConfig],
+) -> None:
+    """16 samples in batches of 2, pruned after a quarter of them."""
+    problem = problem_of(tiny(fidelity=replace(tiny().fidelity, samples=16, batch_size=2)))
+    bench = open_workbench(problem)
+    ratios = (FilterRatio(task="segmentation", part="decoder", ratio=0.5),)
+    architecture = replace(problem.reference, pruning=ratios)
+    steps: list[tuple[int, int]] = []
+    training = bench.begin(architecture)
+    looks = [
+        training.judged_at(share, lambda *done: steps.append(done)) for share in (0.125, 0.5, 1.0)
     ]
+    assert steps == [(step, 8) for step in range(1, 9)]
+    at_once = bench.train_candidate(architecture)
+    assert looks[-1].metrics == at_once.metrics
+    assert looks[0].network.plan.architecture == architecture.dense
+    assert looks[1].network.plan.architecture == architecture
+    for name, value in at_once.network.state_dict().items():
+        assert torch.equal(looks[-1].network.state_dict()[name], value)
+    weights = [look.network.trunk.get_parameter("conv1.weight") for look in looks[1:]]
+    assert not torch.equal(*weights)
 
 
 def test_only_the_encoder_of_the_weights_begins_with_them_and_learns_slowly(
@@ -73,7 +81,7 @@ def test_only_the_encoder_of_the_weights_begins_with_them_and_learns_slowly(
         begun.append((kernels.detach().clone(), training.recipe.encoder_share))
         return training.network
 
-    monkeypatch.setattr("studies.workbench.train_and_prune", remember)
+    monkeypatch.setattr("studies.candidate_training.train_and_prune", remember)
     pretrained = read_pretrained([f"resnet10={resnet10}"])
     problem = problem_of(tiny(pretrained=pretrained))
     bench = open_workbench(problem)

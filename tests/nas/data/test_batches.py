@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 import torch
@@ -116,22 +114,6 @@ def test_a_task_alone_skips_batches_whose_frames_have_no_label_of_it() -> None:
     assert part.plans == tuple(plan for plan in data.plans if 0 in plan.frames)
     assert 0 < len(part) < len(data)
     assert all(set(part.batch(step).labels) == {"depth"} for step in range(len(part)))
-
-
-@pytest.mark.parametrize("shares", [(0.0, 0.25, 1.0), (0.0, 0.1, 0.11, 0.5, 0.9, 1.0)])
-def test_parts_one_after_the_other_are_the_whole(shares: tuple[float, ...]) -> None:
-    data = data_of(frames_of(("motion",)))
-    parts = [data.part(begin, end) for begin, end in pairwise(shares)]
-    assert sum((part.plans for part in parts), start=()) == data.plans
-    assert len(parts[0]) == round(shares[1] * len(data)) < len(data)
-    assert torch.equal(parts[-1].batch(0).frames, data.batch(len(data) - len(parts[-1])).frames)
-    assert len(data.part(0.0, 1.0)) == len(data)
-
-
-def test_a_part_of_some_tasks_has_that_share_of_their_steps() -> None:
-    data = data_of(frames_of(("motion",)), frames_of(("depth", "segmentation")))
-    depth = data.for_tasks(["depth"], streams=2)
-    assert depth.part(0.5, 1.0).plans == depth.plans[len(depth) // 2 :]
 
 
 def test_frames_without_any_label_are_never_drawn() -> None:
