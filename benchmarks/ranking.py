@@ -27,6 +27,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from stratified_sample import stratified_sample
 
 from nas.budget import Budget
 from nas.cost import cost_of
@@ -47,7 +48,6 @@ from studies.errors import StudyError, UsageError
 from studies.problem import RECIPE_VERSION, Problem, problem_of
 from studies.ranking import Array
 from studies.shared_weights import load_weights, save_weights, train_shared_weights
-from studies.stratified_sample import stratified_sample
 from studies.trust import misleading_axes
 from studies.workbench import Workbench, open_workbench
 

@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
+from stratified_sample import stratified_sample
 
 from nas.budget import Budget
 from nas.cost import cost_of
@@ -12,7 +13,6 @@ from nas.training_cost import training_macs
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import Problem, problem_of
-from studies.stratified_sample import stratified_sample
 
 _BUDGET = Budget.parse(["30tops"])
 
