@@ -334,7 +334,7 @@ def _share() -> Experiment:
     return Experiment(
         name="share",
         world=world,
-        fix=_fixed(decoder="fcn8", sharing="0,1,5", pruning="0,0.5"),
+        fix=_fixed(decoder="fcn8", sharing="0,1,5", pruning="0,0.25,0.5,0.75"),
         trials=16,
         truths=(
             Truth(
@@ -353,7 +353,7 @@ def _share() -> Experiment:
             )
             for depth, task, expects in (
                 (0, "second", "gain"),
-                (0, "first", "none"),
+                (0, "first", "little"),
                 (1, "second", "gain"),
             )
         ),
