@@ -40,7 +40,7 @@ from studies.search import search
 from studies.workbench import open_workbench
 
 RESOLUTION = Resolution(64, 32)
-SAMPLES, BATCH = 1024, 8
+BATCH = 8
 #: Networks of a space that chance draws from, and fronts of them that it counts.
 _POOL, _FRONTS = 2000, 2000
 
@@ -92,7 +92,7 @@ def config(experiment: Experiment, seed: int, folder: str) -> SearchConfig:
         fidelity=Fidelity(
             name="planted",
             resolution=RESOLUTION,
-            samples=SAMPLES,
+            samples=experiment.samples,
             batch_size=BATCH,
             train=world.train,
             val=world.val,

@@ -18,7 +18,7 @@ from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
-from search_spaces.vocabulary import PrunedPart
+from search_spaces.vocabulary import DecoderKind, PrunedPart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +58,16 @@ class Contrast:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A world, the axes that its search leaves free, and what the search should find."""
+    """A world, the axes that its search leaves free, and what the search should find.
+
+    Every network trains on so many ``samples``.
+    """
 
     name: str
     world: PlantedWorld
     fix: Mapping[str, str]
     trials: int
+    samples: int = 1024
     truths: tuple[Truth, ...]
     contrasts: tuple[Contrast, ...]
 
@@ -121,6 +125,7 @@ def network(
     *,
     shared: int = STAGES,
     width: int = 8,
+    decoder: DecoderKind = "fpn",
     decoder_width: int = 16,
     links: tuple[SynergyLink, ...] = (),
     augmentations: tuple[Augmentation, ...] = (),
@@ -132,7 +137,7 @@ def network(
         tasks=world.tasks,
         sharing=Sharing.shared(names, shared),
         encoder=EncoderSpec(depth="resnet10", width=width),
-        decoder=DecoderSpec(kind="fpn", width=decoder_width),
+        decoder=DecoderSpec(kind=decoder, width=decoder_width),
         weighting="sum",
         links=links,
         augmentations=augmentations,
@@ -222,10 +227,8 @@ def _augment() -> Experiment:
         truths=(
             Truth(
                 name="augment",
-                says="the texture task has more private channels than the simple one, 32 at least",
-                found=best(
-                    lambda a: augmented(a, "texture") >= max(32, augmented(a, "simple") + 1)
-                ),
+                says="the texture task has 40 private channels at least",
+                found=best(lambda a: augmented(a, "texture") >= 40),
             ),
         ),
         contrasts=tuple(
@@ -236,31 +239,35 @@ def _augment() -> Experiment:
                 planted=network(world, augmentations=_private(task, 16)),
                 contrary=network(world),
             )
-            for task, expects in (("texture", "gain"), ("simple", "none"))
+            for task, expects in (("texture", "gain"), ("simple", "less"))
         ),
     )
 
 
 def _link() -> Experiment:
-    """Textures labelled everywhere for the guide, at single points for the follower.
+    """Textures labelled in every frame for the guide, in one of eight for the follower.
 
-    Each task has an encoder of its own, so only a link brings the one what the other learned. The
-    guide is loud, else the follower's poor gradients would come through the link and disturb it:
-    its mIoU fell from 0.84 to 0.57 with one seed.
+    Each task has an encoder of its own, and 32 batches of labels are too few for the follower's to
+    learn textures; a link brings the class that the guide's decoder found, and what is left to
+    learn is the order of four classes. That it cannot see textures cannot be planted: both read
+    one image with encoders alike. The guide is firm, else the follower's gradients disturb it
+    through the link: its mIoU fell by 0.09 to 0.28 in five seeds.
     """
-    guide = PlantedTask(name="guide", latent="texture", classes=(0, 1, 2, 3), loud=True)
-    follower = PlantedTask(name="follower", latent="texture", classes=(1, 2, 3, 0), points=1)
+    guide = PlantedTask(name="guide", latent="texture", classes=(0, 1, 2, 3), voice="firm")
+    follower = PlantedTask(name="follower", latent="texture", classes=(1, 2, 3, 0), every=8)
     world = PlantedWorld(planted=(guide, follower))
 
     def link(source: str, target: str) -> Architecture:
         links = (SynergyLink(source=source, target=target, level=8, operation="concat"),)
-        return network(world, shared=0, links=links)
+        return network(world, shared=0, decoder="fcn8", links=links)
 
+    alone = network(world, shared=0, decoder="fcn8")
     return Experiment(
         name="link",
         world=world,
-        fix=_fixed(sharing="independent", links="none,add,concat,gate"),
+        fix=_fixed(decoder="fcn8", sharing="independent", links="none,add,concat,gate"),
         trials=16,
+        samples=2048,
         truths=(
             Truth(
                 name="link",
@@ -271,14 +278,15 @@ def _link() -> Experiment:
         contrasts=tuple(
             Contrast(
                 name=f"link {source} > {target} at level 8",
-                task=target,
+                task=task,
                 expects=expects,
                 planted=link(source, target),
-                contrary=network(world, shared=0),
+                contrary=alone,
             )
-            for source, target, expects in (
-                ("guide", "follower", "gain"),
-                ("follower", "guide", "none"),
+            for source, target, task, expects in (
+                ("guide", "follower", "follower", "gain"),
+                ("guide", "follower", "guide", "none"),
+                ("follower", "guide", "guide", "none"),
             )
         ),
     )
@@ -286,7 +294,7 @@ def _link() -> Experiment:
 
 def _branch() -> Experiment:
     """Textures beside hues whose loss is a hundred times as large, in a plain sum."""
-    loud = PlantedTask(name="loud", latent="hue", classes=(0, 1, 2, 3, 4, 5), loud=True)
+    loud = PlantedTask(name="loud", latent="hue", classes=(0, 1, 2, 3, 4, 5), voice="loud")
     world = PlantedWorld(planted=(loud, _TEXTURE), hues=6)
     return Experiment(
         name="branch",
@@ -314,34 +322,40 @@ def _branch() -> Experiment:
 
 
 def _share() -> Experiment:
-    """The same textures under other names, each task labelled in the frames that the other is not.
+    """Textures twice, under other names: for the first task in every frame, else in one of eight.
 
-    So few frames that one half of them is too little for an encoder of one's own.
+    Those are 16 batches: too few for an encoder of one's own, enough to read what the first task
+    taught a shared one, for decoders of scores have little to learn. Two to four stages are nearly
+    as good as all with some seeds, so they are no choice here.
     """
-    first = PlantedTask(name="first", latent="texture", classes=(0, 1, 2, 3), every=2)
-    second = replace(first, name="second", classes=(1, 2, 3, 0), residues=(1,))
-    world = PlantedWorld(planted=(first, second), train=128)
+    first = PlantedTask(name="first", latent="texture", classes=(0, 1, 2, 3))
+    second = PlantedTask(name="second", latent="texture", classes=(1, 2, 3, 0), every=8)
+    world = PlantedWorld(planted=(first, second))
     return Experiment(
         name="share",
         world=world,
-        fix=_fixed(sharing="0,1,2,3,4,5", links="none,add"),
+        fix=_fixed(decoder="fcn8", sharing="0,1,5", pruning="0,0.25,0.5,0.75"),
         trials=16,
         truths=(
             Truth(
                 name="share",
-                says="the two tasks share four stages at least",
-                found=best(lambda a: a.sharing.depth_between("first", "second") >= 4),
+                says="the two tasks share the whole encoder",
+                found=best(lambda a: a.sharing.depth_between("first", "second") == STAGES),
             ),
         ),
         contrasts=tuple(
             Contrast(
-                name=f"{STAGES} instead of 0 stages shared",
+                name=f"{STAGES} instead of {depth} stages shared",
                 task=task,
-                expects="gain",
-                planted=network(world),
-                contrary=network(world, shared=0),
+                expects=expects,
+                planted=network(world, decoder="fcn8"),
+                contrary=network(world, decoder="fcn8", shared=depth),
             )
-            for task in ("first", "second")
+            for depth, task, expects in (
+                (0, "second", "gain"),
+                (0, "first", "little"),
+                (1, "second", "gain"),
+            )
         ),
     )
 
@@ -350,9 +364,9 @@ EXPERIMENTS = (_prune(), _augment(), _link(), _branch(), _share())
 
 
 def _all_axes() -> Experiment:
-    """Loud hues, textures, and their twin with labels at single points; every axis free."""
-    loud = replace(_SIMPLE, name="loud", loud=True)
-    twin = PlantedTask(name="twin", latent="texture", classes=(1, 2, 3, 0), points=1)
+    """Loud hues, textures, and their twin with labels in one frame of eight; every axis free."""
+    loud = replace(_SIMPLE, name="loud", voice="loud")
+    twin = PlantedTask(name="twin", latent="texture", classes=(1, 2, 3, 0), every=8)
     world = PlantedWorld(planted=(loud, _TEXTURE, twin))
     fix = _fixed(links="none,add,concat,gate", augmentation="0,8,16", pruning="0,0.25,0.5,0.75")
     return Experiment(

@@ -3,8 +3,8 @@
 A frame is covered by two layouts of rectangles that know nothing of each other: one gives every
 pixel a texture, the other a hue. What a task has to say of a pixel is a plain function of one of
 the two. A hue is told by one filter, a texture by a bank of them, so a task on hues is simple and
-a task on textures is not; how many training frames have a task's label, and how loud its loss is,
-does the rest.
+a task on textures is not; in how many training frames a task has its label, and how loud its loss
+is, does the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nas.data.source import IGNORE, SPLITS, Frame, Split
+from nas.data.source import SPLITS, Frame, Split
 from nas.resolution import Resolution
 from nas.tasks.kinds import KINDS
 from nas.tasks.segmentation import Segmentation
@@ -34,30 +34,45 @@ HUES: Final = np.array(
 #: same when mirrored, and none looks like another one that is enlarged by up to 1.3.
 TEXTURES: Final = ((0, 0), (3, 0), (0, 3), (6, 0), (0, 6), (3, 3))
 _RECTANGLES = 4
-_SHORTEST, _LONGEST = 10, 22
-#: Brightness of a plain texture, and how far the stripes of others are above and below it.
-_BRIGHTNESS, _CONTRAST = 0.55, 0.5
+#: Sides and places of rectangles are multiples of the finest cells that a decoder has, so that
+#: what is wrong is not what no network can draw.
+_GRID = 4
+_SHORTEST, _LONGEST = 12, 24
+#: Brightness of a plain texture, and how far the stripes of others are above and below it: never so
+#: dark that a hue is lost.
+_BRIGHTNESS, _CONTRAST = 0.55, 0.4
 _NOISE = 12.0
-_LOUDNESS = 100.0
 #: Changes whenever a frame would.
-_VERSION = 1
+_VERSION = 2
 
 Map = NDArray[np.int64]
 
 
-class LoudSegmentation(Segmentation):
+class FirmSegmentation(Segmentation):
+    """Segmentation whose loss is five times as large: what it taught, others do not undo."""
+
+    kind = "firm_segmentation"
+    loudness = 5.0
+
+    def loss(self, output: Tensor, label: Tensor, statistics: LabelStatistics) -> Tensor:
+        """Cross-entropy, so many times."""
+        return self.loudness * super().loss(output, label, statistics)
+
+
+class LoudSegmentation(FirmSegmentation):
     """Segmentation whose loss is a hundred times as large: in a plain sum it drowns the others."""
 
     kind = "loud_segmentation"
-
-    def loss(self, output: Tensor, label: Tensor, statistics: LabelStatistics) -> Tensor:
-        """Cross-entropy in hundredths of a nat."""
-        return _LOUDNESS * super().loss(output, label, statistics)
+    loudness = 100.0
 
 
+Voice = Literal["plain", "firm", "loud"]
+_KINDS: Mapping[Voice, type[Segmentation]] = MappingProxyType(
+    {"plain": Segmentation, "firm": FirmSegmentation, "loud": LoudSegmentation}
+)
 #: Behaviours of tasks that a study of this world needs.
 WORLD_KINDS: Mapping[str, type[Task]] = MappingProxyType(
-    {**KINDS, LoudSegmentation.kind: LoudSegmentation}
+    {**KINDS, **{kind.kind: kind for kind in _KINDS.values()}}
 )
 
 
@@ -65,18 +80,15 @@ WORLD_KINDS: Mapping[str, type[Task]] = MappingProxyType(
 class PlantedTask:
     """A task of the world: class ``classes[v]`` where the texture, or the hue, is ``v``.
 
-    Training frames have its label where ``index % every`` is in ``residues``, and there at so
-    many random ``points`` alone (0: at every pixel); validation frames have all of it. ``loud``
-    multiplies its loss by a hundred.
+    One training frame in ``every`` has its label, all validation frames have it. ``voice`` tells
+    how large its loss is.
     """
 
     name: str
     latent: Literal["texture", "hue"]
     classes: tuple[int, ...]
     every: int = 1
-    residues: tuple[int, ...] = (0,)
-    points: int = 0
-    loud: bool = False
+    voice: Voice = "plain"
 
     @property
     def spec(self) -> TaskSpec:
@@ -84,7 +96,7 @@ class PlantedTask:
         count = max(self.classes) + 1
         return TaskSpec(
             name=self.name,
-            kind=LoudSegmentation.kind if self.loud else Segmentation.kind,
+            kind=_KINDS[self.voice].kind,
             channels=count,
             classes=tuple(f"{self.latent}{index}" for index in range(count)),
         )
@@ -96,7 +108,7 @@ class PlantedTask:
 
     def labels(self, split: Split, index: int) -> bool:
         """Whether a frame has its label."""
-        return split != "train" or index % self.every in self.residues
+        return split != "train" or index % self.every == 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +146,6 @@ class PlantedWorld:
         """The frame of that index with the labels that it has."""
         scene = self.scene(split, index, resolution)
         labels = {t.name: t.label(scene) for t in self.planted if t.labels(split, index)}
-        if split == "train":
-            rng = np.random.default_rng((self.seed, len(SPLITS), index))
-            labels |= {
-                t.name: _at_points(rng, t, labels)
-                for t in self.planted
-                if t.points and t.name in labels
-            }
         return Frame(image=scene.image, labels=labels)
 
     def scene(self, split: Split, index: int, resolution: Resolution) -> Scene:
@@ -157,27 +162,21 @@ class PlantedWorld:
         return f"{_VERSION}:{self!r}"
 
 
-def _at_points(
-    rng: np.random.Generator, task: PlantedTask, labels: Mapping[str, NDArray[np.uint8]]
-) -> NDArray[np.uint8]:
-    """A task's label with all but some random pixels ignored, ``(H, W)``."""
-    label = labels[task.name]
-    kept = rng.choice(label.size, task.points, replace=False)
-    sparse = np.full_like(label, IGNORE)
-    sparse.flat[kept] = label.flat[kept]
-    return sparse
-
-
 def _layout(rng: np.random.Generator, shape: tuple[int, int], values: int) -> Map:
     """A ground of one value, rectangles of others upon it, ``(H, W)``."""
     height, width = shape
     layout = np.full(shape, rng.integers(values), np.int64)
     for _ in range(_RECTANGLES):
-        rows, columns = rng.integers(_SHORTEST, _LONGEST + 1, 2)
-        top = rng.integers(max(1, height - rows + 1))
-        left = rng.integers(max(1, width - columns + 1))
+        rows, columns = (_multiple(rng, _SHORTEST, _LONGEST) for _ in range(2))
+        top = _multiple(rng, 0, max(0, height - rows))
+        left = _multiple(rng, 0, max(0, width - columns))
         layout[top : top + rows, left : left + columns] = rng.integers(values)
     return layout
+
+
+def _multiple(rng: np.random.Generator, low: int, high: int) -> int:
+    """A multiple of the grid from one number to another."""
+    return _GRID * int(rng.integers(low // _GRID, high // _GRID + 1))
 
 
 def _pattern(rng: np.random.Generator, textures: Map) -> NDArray[np.float32]:

@@ -9,8 +9,8 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
-from nas.data.source import IGNORE
 from nas.resolution import Resolution
 
 SIZE = Resolution(64, 32)
@@ -65,21 +65,45 @@ def test_labels_are_the_classes_of_texture_and_hue(world: ModuleType) -> None:
     assert np.array_equal(frame.labels["colour"], scene.hues)
 
 
+def test_rectangles_end_where_cells_of_four_pixels_do(truths: ModuleType) -> None:
+    scene = truths.EXPERIMENTS[0].world.scene("train", 0, SIZE)
+    for layout in (scene.textures, scene.hues):
+        cells = layout.reshape(SIZE.height // 4, 4, SIZE.width // 4, 4)
+        assert (cells == cells[:, :1, :, :1]).all()
+
+
 def test_a_task_has_labels_in_its_share_of_training_frames_and_in_all_others(
     truths: ModuleType,
 ) -> None:
     share = next(e.world for e in truths.EXPERIMENTS if e.name == "share")
-    for index in range(6):
-        assert set(share.frame("train", index, SIZE).labels) == {("first", "second")[index % 2]}
+    for index in range(16):
+        labelled = set(share.frame("train", index, SIZE).labels)
+        assert labelled == ({"first", "second"} if index % 8 == 0 else {"first"})
         assert set(share.frame("val", index, SIZE).labels) == {"first", "second"}
 
-    link = next(e.world for e in truths.EXPERIMENTS if e.name == "link")
-    follower = next(task for task in link.planted if task.name == "follower")
-    sparse = link.frame("train", 0, SIZE).labels["follower"]
-    kept = sparse != IGNORE
-    assert kept.sum() == follower.points
-    assert np.array_equal(sparse[kept], follower.label(link.scene("train", 0, SIZE))[kept])
-    assert (link.frame("val", 0, SIZE).labels["follower"] != IGNORE).all()
+
+def test_a_voice_is_how_large_the_loss_is(world: ModuleType) -> None:
+    def loss(voice: str) -> float:
+        spec = world.PlantedTask(name="t", latent="hue", classes=(0, 1), voice=voice).spec
+        task = world.WORLD_KINDS[spec.kind](spec)
+        label = torch.zeros(1, 4, 4, dtype=torch.uint8)
+        statistics = task.statistics([label.numpy(), 1 - label.numpy()])
+        return float(task.loss(torch.ones(1, 2, 4, 4), label, statistics))
+
+    assert loss("firm") == pytest.approx(5 * loss("plain"))
+    assert loss("loud") == pytest.approx(100 * loss("plain"))
+
+
+def test_a_few_filters_solve_the_simple_task(
+    truths: ModuleType, planted: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEURALL_CACHE", str(tmp_path))
+    prune = next(e for e in truths.EXPERIMENTS if e.name == "prune")
+    simple = tuple(task for task in prune.world.planted if task.name == "simple")
+    alone = replace(prune, world=replace(prune.world, planted=simple, train=256), samples=512)
+    bench = planted.open_workbench(planted.problem_of(planted.config(alone, 0, "unused")))
+    metrics = bench.train_candidate(truths.network(alone.world)).metrics
+    assert metrics["simple"]["pixel_accuracy"] > 0.95
 
 
 def test_planted_networks_are_within_their_spaces_and_found_by_their_events(
