@@ -18,14 +18,17 @@ from nas.elastic.weights import ElasticWeights
 from nas.training import StepProgress, TrainingError
 from nas.training_cost import step_macs
 from search_spaces.architecture import Architecture
+from search_spaces.presets import single_task
 from studies.errors import StudyError
 from studies.problem import Problem
 from studies.workbench import Workbench
 
 #: Steps of the shared weights for each step of a candidate.
-TRAINING_SHARE = 4.0
+TRAINING_SHARE = 3.0
 #: Networks that tell how dear the allowed ones are.
 _DRAWN = 100
+#: Room for links and augmented channels beside an encoder for each task.
+_ROOM = 1.25
 #: Apart from the seeds of candidates' data.
 _SEED = 7919
 
@@ -71,7 +74,12 @@ def load_weights(content: bytes, bench: Workbench, seed: int) -> ElasticWeights:
 
 
 def sandwich(problem: Problem) -> Sandwich:
-    """The networks that learn together: none dearer than the reference, or than what is allowed."""
+    """The networks that learn together, none dearer than what is allowed.
+
+    Large ones are no dearer than the reference, random ones than an encoder for each task: in a
+    narrow space every branch, link and private channel makes a network dearer than the reference,
+    and what never learns leaves all candidates with the same inherited value.
+    """
     config, space = problem.config, problem.space
     resolution = config.budget.deployment.resolution
 
@@ -85,7 +93,8 @@ def sandwich(problem: Problem) -> Sandwich:
         space,
         problem.reference,
         effort=effort,
-        limit=min(effort(problem.reference), _dearest(problem, allowed, effort)),
+        large_limit=min(effort(problem.reference), _dearest(problem, allowed, effort)),
+        limit=_ROOM * sum(effort(single_task(s, problem.reference)) for s in problem.specs),
         allowed=allowed,
         seed=config.seed,
     )

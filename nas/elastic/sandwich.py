@@ -28,8 +28,9 @@ class Sandwich:
     """Gives the network of each step: the same one for the same seed and step.
 
     ``effort`` is what a training step of an architecture takes, in any unit. The large network of
-    a family shares all of its encoder, is not pruned, and takes at most ``limit``; no random one
-    takes more, and all of these are ``allowed``.
+    a family is like the reference, is not pruned, and takes at most ``large_limit``; random ones
+    take at most ``limit``, more, so that what adds to a large network is among them, and all of
+    these are ``allowed``.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Sandwich:
         reference: Architecture,
         *,
         effort: Callable[[Architecture], float],
+        large_limit: float,
         limit: float,
         allowed: Callable[[Architecture], bool],
         seed: int,
@@ -45,7 +47,7 @@ class Sandwich:
         self._space = space
         self._effort, self._limit, self._allowed = effort, limit, allowed
         self._seed = seed
-        self.large = _large_networks(space, reference, effort, limit)
+        self.large = _large_networks(space, reference, effort, large_limit)
         self._turns = [blocks_of(EncoderSpec(depth=depth)) for depth in space.encoders]
 
     def __call__(self, step: int) -> Sequence[Architecture]:

@@ -85,7 +85,7 @@ def test_shared_training_costs_its_networks_for_every_step() -> None:
     )
     problem = problem_of(config)
     macs = shared_training_macs(problem)
-    drawn = _drawn(problem, steps=10)  # 4 × 20 samples are 10 batches of 8
+    drawn = _drawn(problem, steps=7)  # 3 × 20 samples are 7 batches of 8
     assert macs == 3 * 8 * sum(forward_macs(a, fidelity.resolution) for a in drawn)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from nas.budget import Budget
 from nas.cost import cost_of
 from nas.elastic.training import ElasticTraining
 from nas.training import TrainingError
+from search_spaces.architecture import Architecture
 from search_spaces.presets import independent
 from studies.errors import StudyError
 from studies.problem import problem_of
@@ -44,6 +46,25 @@ def test_the_weights_of_all_allowed_networks_learn_but_no_dearer_ones(climbed: A
     assert not budget.allows(cost_of(problem.space.nearest(independent(problem.specs))))
     assert len(set(networks)) > 8
     assert problem.reference.encoder in {network.encoder for network in networks}
+
+
+@pytest.mark.parametrize(
+    ("fix", "learns"),
+    [
+        ({"sharing": "independent", "links": "none,add"}, lambda a: bool(a.links)),
+        ({"sharing": "0,5"}, lambda a: a.sharing.depth_between("depth", "segmentation") == 0),
+        ({"augmentation": "none,16"}, lambda a: bool(a.augmentations)),
+    ],
+    ids=["links", "branches", "private channels"],
+)
+def test_what_only_adds_to_the_reference_network_learns_too(
+    climbed: Any, fix: dict[str, str], learns: Callable[[Architecture], bool]
+) -> None:
+    narrow = {**climbed.config.fix, "width": "8", "links": "none", **fix}
+    problem = problem_of(replace(climbed.config, budget=Budget(), fix=narrow))
+    draw = sandwich(problem)
+    drawn = [network for step in range(24) for network in draw(step)]
+    assert 4 < sum(learns(network) for network in drawn) < 24
 
 
 def test_where_no_network_is_allowed_the_cheapest_of_the_family_learns(climbed: Any) -> None:
