@@ -22,7 +22,7 @@ Draw = Callable[[random.Random], Params]
 _BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
 #: Draws that set the scale of costs, and trials for which they are candidates: costs of large
 #: networks are slow to count, so blocks are added one a trial and the first one does not wait.
-_FIRST, _FIRST_TRIALS = 200, 20
+_FIRST, _FIRST_TRIALS = 200, 30
 #: Of a small space so many are judged a trial, beside the neighbours of the front.
 _MOST_JUDGED = 3000
 #: Neighbours of a front's member, trials after which they are drawn anew, and members with some.
@@ -113,7 +113,7 @@ class CandidatePool:
     ) -> dict[str, tuple[Draw, int]]:
         """What is to be drawn, by name; the name is the seed."""
         oldest = count // _RENEWAL
-        blocks = min(_BLOCKS, count)
+        blocks = min(_BLOCKS, -(-count // 2))
         wanted: dict[str, tuple[Draw, int]] = {
             f"block {block}": (self._space.sample, _BLOCK)
             for block in range(oldest, oldest + blocks)
@@ -131,7 +131,8 @@ class CandidatePool:
     def _draws(self, name: str, draw: Draw, wanted: int) -> list[Params]:
         """Different feasible draws, as many as are wanted if enough are found.
 
-        Where few draws are feasible, neighbours of those help.
+        Where few draws are feasible, neighbours of those help. Parameters are compared, which is
+        cheaper than the space's key: a candidate that is there twice does no harm.
         """
         rng = random.Random(f"{self._seed}/{name}")
         found: dict[object, Params] = {}
@@ -142,7 +143,7 @@ class CandidatePool:
                 params: Params = self._space.mutate(rng.choice(list(found.values())), rng)
             else:
                 params = draw(rng)
-            key = self._space.key(params)
+            key = tuple(sorted(params.items()))
             if key not in found and self._allows(params):
                 found[key] = params
         return list(found.values())

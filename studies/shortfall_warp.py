@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 #: How far beyond the best value the limit lies, in distances of the median from the best.
-_BEYOND = 0.5
+_BEYOND = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
