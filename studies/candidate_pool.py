@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studies.candidate_features import CandidateFeatures
-from studies.candidate_space import CandidateSpace, Params
+from studies.candidate_space import CandidateSpace, Params, Value
 
 Array = NDArray[np.float64]
 #: A value that is exact before a candidate is evaluated.
@@ -20,8 +20,11 @@ Draw = Callable[[random.Random], Params]
 
 #: Draws of a block, blocks at a time, and trials after which the oldest block is replaced.
 _BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
-#: Draws that set the scale of costs.
-_FIRST = 200
+#: Draws that set the scale of costs, and trials for which they are candidates: costs of large
+#: networks are slow to count, so blocks are added one a trial and the first one does not wait.
+_FIRST, _FIRST_TRIALS = 200, 30
+#: Of a small space so many are judged a trial, beside the neighbours of the front.
+_MOST_JUDGED = 3000
 #: Neighbours of a front's member, trials after which they are drawn anew, and members with some.
 _NEIGHBOURS, _NEIGHBOURS_RENEWAL, _MEMBERS = 32, 10, 24
 #: Draws for each candidate that is wanted, where few are feasible.
@@ -56,14 +59,14 @@ class CandidatePool:
         self._kept: dict[str, Candidates] = {}
         # a small space can name all it has; it is no part of the protocol
         everything = getattr(space, "everything", lambda: None)()
-        self._everything: Candidates | None = None
         if everything is not None:
             first = [params for params in everything if self._allows(params)]
         else:
             first = self._draws("first", space.sample, _FIRST)
-        self.features = CandidateFeatures(space.distributions, self._costs(first))
-        if everything is not None:
-            self._everything = self._described(first)
+        costs = self._costs(first)
+        self.features = CandidateFeatures(space.distributions, costs)
+        self._first = self._described(first, costs)
+        self._choices = None if everything is None else _Choices(space, self._first.params)
 
     def describe(self, params: Sequence[Params]) -> Candidates:
         """Costs and features of given candidates, also if a cost is not a number."""
@@ -74,11 +77,11 @@ class CandidatePool:
 
         ``front`` is each member's place, which stays the same, with its parameters.
         """
-        if self._everything is not None:
-            return self._everything
-        kept = {}
+        if self._choices is not None:
+            return self._some(self._choices, front, count)
+        kept = {"first": self._first} if count < _FIRST_TRIALS else {}
         for name, (draw, wanted) in self._wanted(front, count).items():
-            kept[name] = self._kept.get(name) or self._described(self._draws(name, draw, wanted))
+            kept[name] = self._kept.get(name) or self._drawn(name, draw, wanted)
         self._kept = kept
         return Candidates(
             params=[params for part in kept.values() for params in part.params],
@@ -86,14 +89,34 @@ class CandidatePool:
             features=np.concatenate([part.features for part in kept.values()]),
         )
 
+    def _some(
+        self, choices: _Choices, front: Sequence[tuple[int, Params]], count: int
+    ) -> Candidates:
+        """All of a small space, or random ones of it and all that are beside the front."""
+        total = len(self._first.params)
+        if total <= _MOST_JUDGED:
+            return self._first
+        rng = np.random.default_rng([self._seed, count])
+        chosen = np.zeros(total, dtype=bool)
+        chosen[rng.choice(total, _MOST_JUDGED, replace=False)] = True
+        for _, params in front:
+            chosen |= choices.beside(params)
+        rows = np.flatnonzero(chosen)
+        return Candidates(
+            params=[self._first.params[row] for row in rows],
+            costs=self._first.costs[rows],
+            features=self._first.features[rows],
+        )
+
     def _wanted(
         self, front: Sequence[tuple[int, Params]], count: int
     ) -> dict[str, tuple[Draw, int]]:
         """What is to be drawn, by name; the name is the seed."""
         oldest = count // _RENEWAL
+        blocks = min(_BLOCKS, -(-count // 2))
         wanted: dict[str, tuple[Draw, int]] = {
             f"block {block}": (self._space.sample, _BLOCK)
-            for block in range(oldest, oldest + _BLOCKS)
+            for block in range(oldest, oldest + blocks)
         }
         period = count // _NEIGHBOURS_RENEWAL
         for number, params in front[:: max(1, -(-len(front) // _MEMBERS))]:
@@ -108,7 +131,8 @@ class CandidatePool:
     def _draws(self, name: str, draw: Draw, wanted: int) -> list[Params]:
         """Different feasible draws, as many as are wanted if enough are found.
 
-        Where few draws are feasible, neighbours of those help.
+        Where few draws are feasible, neighbours of those help. Parameters are compared, which is
+        cheaper than the space's key: a candidate that is there twice does no harm.
         """
         rng = random.Random(f"{self._seed}/{name}")
         found: dict[object, Params] = {}
@@ -119,7 +143,7 @@ class CandidatePool:
                 params: Params = self._space.mutate(rng.choice(list(found.values())), rng)
             else:
                 params = draw(rng)
-            key = self._space.key(params)
+            key = tuple(sorted(params.items()))
             if key not in found and self._allows(params):
                 found[key] = params
         return list(found.values())
@@ -127,9 +151,12 @@ class CandidatePool:
     def _allows(self, params: Params) -> bool:
         return self._feasible is None or self._feasible(params)
 
-    def _described(self, params: Sequence[Params]) -> Candidates:
+    def _drawn(self, name: str, draw: Draw, wanted: int) -> Candidates:
+        params = self._draws(name, draw, wanted)
+        return self._described(params, self._costs(params))
+
+    def _described(self, params: Sequence[Params], costs: Array) -> Candidates:
         """Those of candidates whose costs are numbers."""
-        costs = self._costs(params)
         there: NDArray[np.bool_] = np.asarray(np.isfinite(costs).all(axis=1))
         kept = [p for p, finite in zip(params, there, strict=True) if finite]
         return self._candidates(kept, costs[there])
@@ -140,3 +167,29 @@ class CandidatePool:
 
     def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))
+
+
+class _Choices:
+    """All candidates of a small space as numbers of their values, to find neighbours."""
+
+    def __init__(self, space: CandidateSpace, every: Sequence[Params]) -> None:
+        self._names = list(space.distributions)
+        self._number: dict[tuple[str, Value], int] = {}
+        for params in every:
+            for item in params.items():
+                self._number.setdefault(item, len(self._number))
+        self._codes = np.array([self._code(p) for p in every]).reshape(-1, len(self._names))
+
+    def beside(self, params: Params) -> NDArray[np.bool_]:
+        """Which of all candidates differ from one in at most one parameter."""
+        near: NDArray[np.bool_] = (self._codes != self._code(params)).sum(axis=1) <= 1
+        return near
+
+    def _code(self, params: Params) -> NDArray[np.int32]:
+        """A number for each parameter's value, -1 where it is not in use."""
+        items = ((name, params.get(name, _ABSENT)) for name in self._names)
+        return np.array([self._number.get(item, -1) for item in items], dtype=np.int32)
+
+
+#: Stands for the value of a parameter that is not in use.
+_ABSENT = "\0absent"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 import numpy as np
@@ -14,6 +15,7 @@ from studies.candidate_space import Params
 from studies.hypervolume_improvement import expected_improvement, non_dominated_rows
 from studies.quality_model import Kernel, Observations, QualityModel, fit
 from studies.rung_alignment import aligned, stages
+from studies.shortfall_warp import ShortfallWarp
 from studies.trial_history import Outcome
 
 Array = NDArray[np.float64]
@@ -25,11 +27,8 @@ _MOST_FITTED, _MOST_USED = 150, 256
 _GROWTH = 1.1
 #: Values that a model needs.
 _LEAST = 3
-#: A value further behind the median than this many times what the best one is before it does not
-#: set the reference point.
-_OUTLIER = 3.0
 #: How far beyond the worst value the reference point lies, in ranges of values.
-_MARGIN = 0.5
+_MARGIN = 0.1
 #: Points of the front that trials are compared with.
 _MOST_COMPARED = 32
 #: Steps of it modulo 1 fill the unit interval evenly.
@@ -104,16 +103,20 @@ class FrontModel:
         pending = self._pool.describe(awaited)
         mean, believed = self._exact(candidates), self._exact(pending)
         deviation = np.zeros_like(mean)
+        values = self._values.copy()
         for m in self._modelled:
             kernel, observations = self._kernel(m), self._observations(m, len(self._outcomes))
+            warp = ShortfallWarp.of(observations.value)
+            values[:, m] = warp(values[:, m])
+            observations = replace(observations, value=warp(observations.value))
             model = QualityModel(kernel, observations)
             if awaited:
                 believed[:, m] = model.predict(pending.features)[0]
                 more = _final(pending.features, believed[:, m])
                 model = QualityModel(kernel, observations.and_also(more))
             mean[:, m], deviation[:, m] = model.predict(candidates.features)
-        front = self._values[self._front_rows(len(self._outcomes))]
-        reference = self._reference(mean)
+        front = values[self._front_rows(len(self._outcomes))]
+        reference = self._reference(values, mean)
         growth = expected_improvement(mean, deviation, np.concatenate([front, believed]), reference)
         return growth * self._chance(candidates)
 
@@ -130,17 +133,15 @@ class FrontModel:
         rows = np.flatnonzero(self._on_front[:count])
         return rows[non_dominated_rows(self._values[rows])]
 
-    def _reference(self, mean: Array) -> Array:
+    def _reference(self, values: Array, mean: Array) -> Array:
         """The worst that still counts: of known costs among all, of others as observed."""
         reference = np.empty(len(self._signs))
         for m in range(len(self._signs)):
-            seen = self._values[:, m][np.isfinite(self._values[:, m])]
+            seen = values[:, m][np.isfinite(values[:, m])]
             worst = seen.max(initial=-np.inf)
             if m in self._known:
                 reference[m] = max(worst, mean[:, m].max())
             else:
-                middle = float(np.median(seen))
-                worst = min(worst, middle + _OUTLIER * (middle - seen.min()))
                 reference[m] = worst + _MARGIN * (worst - seen.min())
         return reference
 
@@ -168,6 +169,9 @@ class FrontModel:
             if len(observations.value) < _LEAST:
                 count = len(self._outcomes)
                 observations = self._observations(objective, count, _MOST_FITTED)
+            if objective != _FEASIBLE:
+                warp = ShortfallWarp.of(observations.value)
+                observations = replace(observations, value=warp(observations.value))
             known = (count, fit(observations, self._pool.features.layout))
             self._kernels[objective] = known
         return known[1]

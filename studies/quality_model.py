@@ -1,12 +1,14 @@
 """A Gaussian process that predicts a candidate's quality, also from cheaper, earlier values.
 
-k((x, s), (x', s')) = (v (1 + r) exp(-r) + u Σ w_p x_p x'_p) · exp(-λ |s - s'|) with
-r² = 2 Σ w_p (x_p - x'_p)²: a Matérn kernel of order 3/2 (Rasmussen & Williams 2006, equation 4.17)
+k((x, s), (x', s')) = (v exp(-r) + u Σ w_p x_p x'_p) · exp(-λ |s - s'|) with
+r² = Σ w_p (x_p - x'_p)²: an exponential kernel (Rasmussen & Williams 2006, equation 4.18, γ = 1)
 with a weight for each feature, and a linear one with the same weights, since much of what choices
-do adds up. The last factor ties the stages s of training of one candidate together, as in MOBSTER
-(Klein et al. 2020, arXiv:2003.10865), with a correlation that is learnt. Weights, u, v, noise and λ
-are the most probable ones under log-normal priors, found by gradient steps of bounded number from
-the same start, so that they follow from the observations alone.
+do adds up. Matérn and smoother kernels predicted recorded networks worse: one choice can matter
+much. The last factor ties the stages s of training of one candidate together, as in MOBSTER (Klein
+et al. 2020, arXiv:2003.10865), with a correlation that is learnt. Weights, u, v, noise and λ are
+the most probable ones under log-normal priors, found by gradient steps of bounded number from the
+same start, so that they follow from the observations alone. The priors of v and u are tight: trials
+that gather where all are alike would else make v, and doubt everywhere, too small.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ Array = NDArray[np.float64]
 _STEPS = 45
 _FIRST_STEP, _LEAST_STEP, _LARGEST_STEP = 0.1, 1e-3, 0.7
 _JITTER = 1e-6
+#: Rows whose squared distance is below are the same one.
+_SAME = 1e-12
 #: Prior means and deviations of the logarithms of v, u, noise and λ.
 _PRIOR = (
-    (0.0, 1.0),
-    (math.log(0.3), 1.0),
+    (0.0, 0.4),
+    (math.log(0.1), 0.7),
     (math.log(1e-3), 1.0),
     (math.log(0.1), 1.5),
 )
@@ -123,11 +127,12 @@ class _Posterior:
         """Rasmussen & Williams 2006, equations 5.8 and 5.9, plus the prior."""
         kernel = Kernel.from_logarithms(logarithms, self._layout)
         features, n = self._observations.features, len(self._value)
-        r = np.sqrt(2 * squared_distance(features, features, kernel.weights))
+        r = squared_distance(features, features, kernel.weights)
+        r = np.sqrt(np.where(r > _SAME, r, 0.0))
         decay = np.exp(-kernel.decay * self._apart)
         smooth = kernel.variance * np.exp(-r) * decay
         linear = kernel.linear * (features * kernel.weights) @ features.T * decay
-        covariance = (1 + r) * smooth + linear
+        covariance = smooth + linear
         root = np.linalg.cholesky(covariance + (kernel.noise + _JITTER) * np.eye(n))
         half = np.linalg.inv(root)
         inverse = half.T @ half
@@ -137,14 +142,15 @@ class _Posterior:
 
         outer = 0.5 * (inverse - np.outer(alpha, alpha))
         by_covariance = outer * covariance
-        by_square = -outer * smooth  # d (1 + r) exp(-r) / d r² = -exp(-r) / 2
+        # d exp(-r) / d r² = -exp(-r) / 2r; the distance of a row from itself stays 0
+        by_square = -0.5 * outer * smooth / np.where(r > 0, r, np.inf)
         by_product = kernel.linear * outer * decay - 2 * by_square
         by_weight = 2 * (self._square.T @ by_square.sum(axis=1)) + np.einsum(
             "np,np->p", features, by_product @ features
         )
         gradient = off / self._deviation
         gradient[:-4] += self._layout.ties.T @ (by_weight * kernel.weights)
-        gradient[-4] += (outer * (1 + r) * smooth).sum()
+        gradient[-4] += (outer * smooth).sum()
         gradient[-3] += (outer * linear).sum()
         gradient[-2] += np.trace(outer) * kernel.noise
         gradient[-1] -= (by_covariance * self._apart).sum() * kernel.decay
@@ -185,8 +191,8 @@ class QualityModel:
         own = self._rows.to(rows.dtype)
         product = own @ rows.T
         square = own.square().sum(1)[:, None] + rows.square().sum(1) - 2 * product
-        r = square.clamp_(min=0.0).mul_(2).sqrt_()
-        covariance = self._kernel.variance * (1 + r) * (-r).exp_() + self._kernel.linear * product
+        root = square.clamp_(min=0.0).sqrt_()
+        covariance = root.neg_().exp_().mul_(self._kernel.variance) + self._kernel.linear * product
         if self._stage.any():
             own_stage = self._stage.to(rows.dtype)
             apart = (own_stage[:, None] - stage.to(rows.dtype)).abs()
