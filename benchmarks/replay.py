@@ -38,8 +38,6 @@ Array = NDArray[np.float64]
 Cells = tuple[int, ...]
 
 _MOST_MUTATIONS = 50
-#: Networks of a table that a sampler can be given whole.
-_MOST_ENUMERATED = 20_000
 
 
 class Table:
@@ -63,12 +61,6 @@ class Table:
     def sample(self, rng: random.Random) -> dict[str, Value]:
         """A random network."""
         return self._params(rng.choice(self._rows))
-
-    def everything(self) -> list[dict[str, Value]] | None:
-        """All networks of a table that is not too large to be judged whole."""
-        if len(self._rows) > _MOST_ENUMERATED:
-            return None
-        return [self._params(cells) for cells in self._rows]
 
     def mutate(self, params: Params, rng: random.Random) -> dict[str, Value]:
         """A recorded network with one or two other operations, any if none is found."""
