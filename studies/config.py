@@ -50,7 +50,7 @@ class SearchConfig:
     trials: int = DEFAULT_TRIALS
     time_limit_s: float | None = None
     sampler: str = "front"
-    shared_weights: SharedWeights = "judge"
+    shared_weights: SharedWeights = "off"
     early_stopping: bool = True
     reduction: float = 2.0
     fix: Mapping[str, str] = field(default_factory=dict)

@@ -41,11 +41,21 @@ class FrontModel:
     """Predicts the objectives of candidates, and what each would add to the front.
 
     All values are to be made small: ``signs`` (M,) turn an objective around that is to be made
-    large. The objectives ``known`` come from the pool, in its order; the rest gets models.
+    large. The objectives ``known`` come from the pool, in its order; the rest gets models. With
+    ``by_ratio`` hypervolume is over the logarithm of known objectives: half the cost is as much
+    at the cheap end of the front as at the dear one. They are positive then.
     """
 
-    def __init__(self, pool: CandidatePool, known: Sequence[int], signs: Sequence[float]) -> None:
+    def __init__(
+        self,
+        pool: CandidatePool,
+        known: Sequence[int],
+        signs: Sequence[float],
+        *,
+        by_ratio: bool = False,
+    ) -> None:
         self._pool, self._signs = pool, np.array(signs)
+        self._by_ratio = by_ratio
         self._known = list(known)
         self._modelled = [m for m in range(len(signs)) if m not in self._known]
         self._outcomes: list[Outcome] = []
@@ -115,6 +125,8 @@ class FrontModel:
                 more = _final(pending.features, believed[:, m])
                 model = QualityModel(kernel, observations.and_also(more))
             mean[:, m], deviation[:, m] = model.predict(candidates.features)
+        for told in (values, mean, believed) if self._by_ratio else ():
+            self._take_logarithms(told)
         front = values[self._front_rows(len(self._outcomes))]
         reference = self._reference(values, mean)
         growth = expected_improvement(mean, deviation, np.concatenate([front, believed]), reference)
@@ -127,6 +139,12 @@ class FrontModel:
         values = np.zeros((len(candidates.params), len(self._signs)))
         values[:, self._known] = candidates.costs * self._signs[self._known]
         return values
+
+    def _take_logarithms(self, values: Array) -> None:
+        """Replace known objectives of (N, M) values by their logarithms."""
+        signs = self._signs[self._known]
+        least = np.finfo(float).tiny
+        values[:, self._known] = signs * np.log(np.maximum(signs * values[:, self._known], least))
 
     def _front_rows(self, count: int) -> Rows:
         """Rows of the first ``count`` outcomes that are feasible and not dominated."""

@@ -42,6 +42,8 @@ class FrontSampler(optuna.samplers.BaseSampler):
 
     Any number of objectives, in either direction. ``known`` gives objectives, by index, whose
     value is exact before evaluation, as the cost of a network is: only the others get a model.
+    With ``by_ratio`` these are positive and count by their logarithm, so that the cheap end of a
+    front is worth as much as the dear one.
     Candidates that are not ``feasible`` are never proposed; such that violate constraints set on
     trials are no part of the front, and are avoided as far as a model can tell. Trials that run
     or wait count as tried. Intermediate values of a trial are earlier values of the first
@@ -62,16 +64,18 @@ class FrontSampler(optuna.samplers.BaseSampler):
         space: CandidateSpace | None = None,
         known: Mapping[int, Known] | None = None,
         feasible: Callable[[Params], bool] | None = None,
+        by_ratio: bool = False,
         seed: int = 0,
     ) -> None:
         self._space, self._known, self._feasible = space, dict(known or {}), feasible
+        self._by_ratio = by_ratio
         self._seed = seed
         self._lock = threading.RLock()
         self._search: _Search | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """The arguments: all else follows from the study."""
-        names = ("_space", "_known", "_feasible", "_seed")
+        names = ("_space", "_known", "_feasible", "_by_ratio", "_seed")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -114,7 +118,9 @@ class FrontSampler(optuna.samplers.BaseSampler):
                         f"known objective {index}: the study has {len(study.directions)}, name "
                         f"them from 0 to {len(study.directions) - 1}"
                     )
-            self._search = _Search(study, self._space, self._known, self._feasible, self._seed)
+            self._search = _Search(
+                study, self._space, self._known, self._feasible, self._by_ratio, self._seed
+            )
         return self._search
 
 
@@ -127,10 +133,12 @@ class _Search:
         space: CandidateSpace | None,
         known: Mapping[int, Known],
         feasible: Callable[[Params], bool] | None,
+        by_ratio: bool,
         seed: int,
     ) -> None:
         self._study = (study._storage, study._study_id)
         self._given, self._known, self._feasible, self._seed = space, known, feasible, seed
+        self._by_ratio = by_ratio
         self._signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
         self._history = TrialHistory(study.directions)
         self._proposed: dict[int, Params] = {}
@@ -164,7 +172,9 @@ class _Search:
         space = self._given or self._seen_space()
         if self._view is None or self._view.space != space:
             pool = CandidatePool(space, self._known, self._feasible, self._seed)
-            self._view = _View(space, pool, sorted(self._known), self._signs, self._seed)
+            known, signs = sorted(self._known), self._signs
+            model = FrontModel(pool, known, signs, by_ratio=self._by_ratio)
+            self._view = _View(space, pool, model, self._seed)
         self._view.learn(self._history.finished)
         return self._view
 
@@ -184,13 +194,11 @@ class _View:
         self,
         space: CandidateSpace,
         pool: CandidatePool,
-        known: Sequence[int],
-        signs: Sequence[float],
+        model: FrontModel,
         seed: int,
     ) -> None:
         self.space = space
-        self._pool, self._seed = pool, seed
-        self._model = FrontModel(pool, known, signs)
+        self._pool, self._model, self._seed = pool, model, seed
         self._tried = Tried(space)
         self._learnt = 0
 

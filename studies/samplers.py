@@ -24,7 +24,7 @@ def _front(
     seed: int, space: ArchitectureSpace, objectives: Sequence[Objective]
 ) -> optuna.samplers.BaseSampler:
     known = {index: space.known(o) for index, o in enumerate(objectives) if o.counted}
-    return FrontSampler(space=space, known=known, feasible=space.feasible, seed=seed)
+    return FrontSampler(space=space, known=known, feasible=space.feasible, by_ratio=True, seed=seed)
 
 
 SAMPLERS: Mapping[str, Make] = MappingProxyType(

@@ -118,10 +118,10 @@ def _search(commands: _Commands[_Parser]) -> None:
     p.add_argument(
         "--shared-weights",
         type=options.one_of("shared-weights", SHARED_WEIGHTS),
-        default="judge",
+        default="off",
         metavar="USE",
         help="of one elastic network, trained once: judge candidates before they are trained from "
-        "scratch, inherit to train on from them, or off (default: judge)",
+        "scratch, inherit to train on from them, or off (default: off)",
     )
     p.add_argument(
         "--early-stopping",

@@ -149,7 +149,7 @@ class Climbed:
 
 @pytest.fixture(scope="session")
 def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
-    """A search with all defaults until four candidates are trained; do not write to its study.
+    """A search with shared weights until four candidates are trained; do not write to its study.
 
     A part of its space is over the budget.
     """
@@ -159,6 +159,7 @@ def climbed(tmp_path_factory: pytest.TempPathFactory) -> Climbed:
         tasks=("depth", "segmentation"),
         fidelity=RUNGS,
         trials=4,
+        shared_weights="judge",
         reduction=3.0,
         fix=FEW,
         device="cpu",
