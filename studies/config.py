@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from nas.budget import Budget
 from nas.data.source import DataSource
@@ -22,7 +22,6 @@ DEFAULT_TRIALS = 12
 _MOST_TRIALS = 1_000_000
 #: What candidates do with the weights of one elastic network.
 SharedWeights = Literal["judge", "inherit", "off"]
-SHARED_WEIGHTS: tuple[SharedWeights, ...] = get_args(SharedWeights)
 
 
 @dataclass(frozen=True, kw_only=True)

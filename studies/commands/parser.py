@@ -10,7 +10,6 @@ from typing import NoReturn
 
 from search_spaces.presets import preset_forms
 from studies.commands import options, values
-from studies.config import SHARED_WEIGHTS
 
 PROGRAM = "neurall-search"
 #: Where each command is: its module has ``run(args) -> exit code``.
@@ -30,8 +29,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "data": "studies.commands.data",
     }
 )
-#: The same as of ``studies.samplers``, which loads optuna.
+#: The same as of ``studies.samplers`` and ``studies.config``, which load optuna and torch.
 SAMPLER_NAMES = ("front", "tpe", "nsga2", "random")
+USES_OF_SHARED_WEIGHTS = ("judge", "inherit", "off")
 _NETWORK = "ARCHITECTURE.json|PRESET"
 _DESCRIPTION = (
     "Search multi-task perception networks under an embedded compute budget. "
@@ -117,7 +117,7 @@ def _search(commands: _Commands[_Parser]) -> None:
     )
     p.add_argument(
         "--shared-weights",
-        type=options.one_of("shared-weights", SHARED_WEIGHTS),
+        type=options.one_of("shared-weights", USES_OF_SHARED_WEIGHTS),
         default="off",
         metavar="USE",
         help="of one elastic network, trained once: judge candidates before they are trained from "

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -23,8 +24,13 @@ from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.presets import preset, preset_names
 from studies.cli import main
 from studies.commands.options import DEFAULT_STORAGE
-from studies.commands.parser import COMMANDS, SAMPLER_NAMES, make_parser
-from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig
+from studies.commands.parser import (
+    COMMANDS,
+    SAMPLER_NAMES,
+    USES_OF_SHARED_WEIGHTS,
+    make_parser,
+)
+from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig, SharedWeights
 from studies.problem import problem_of
 from studies.result import StudyResult, read_result
 from studies.samplers import SAMPLERS
@@ -85,6 +91,7 @@ def test_what_the_parser_repeats_agrees_with_its_source() -> None:
     import studies.config
 
     assert tuple(SAMPLERS) == SAMPLER_NAMES
+    assert get_args(SharedWeights) == USES_OF_SHARED_WEIGHTS
     assert studies.config.DEFAULT_STORAGE == DEFAULT_STORAGE
 
 
