@@ -74,8 +74,9 @@ class Accounting:
     def climbing_macs(self, architecture: Architecture, rungs: Sequence[int]) -> float:
         """MACs of training and judging a network up to the last of these rungs."""
         kept = forward_macs(architecture, self.resolution)
-        paused = sum(rung < self.rungs[-1] for rung in rungs)
-        judging = len(rungs) * self.judged + paused * self.calibration
+        calibrated = sum(rung < self.rungs[-1] for rung in rungs)
+        calibrated += self.inherits and 0 not in rungs
+        judging = len(rungs) * self.judged + calibrated * self.calibration
         trained = max(rungs, default=0)
         unpruned = 0.0 if self.inherits else min(trained, DENSE_SHARE * self.rungs[-1])
         dense = forward_macs(architecture.dense, self.resolution)

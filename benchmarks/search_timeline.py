@@ -74,7 +74,7 @@ def read_timeline(problem: Problem) -> Timeline:
 
 def shared_spending(problem: Problem) -> float:
     """MACs of a study's shared weights, 0 where it has none."""
-    return shared_training_macs(problem) if problem.config.trains_shared_weights else 0.0
+    return 0.0 if problem.config.shared_weights == "off" else shared_training_macs(problem)
 
 
 def _seconds(url: str, name: str) -> dict[int, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from nas.budget import Budget
 from nas.data.source import DataSource
@@ -62,13 +62,16 @@ class SearchConfig:
     data_specs: tuple[str, ...] = ()
     pretrained_specs: tuple[str, ...] = ()
 
-    @property
-    def trains_shared_weights(self) -> bool:
-        """Whether candidates are judged with shared weights, or inherit them."""
-        judges = self.shared_weights == "judge" and self.early_stopping
-        return judges or self.shared_weights == "inherit"
-
     def __post_init__(self) -> None:
+        if self.shared_weights not in get_args(SharedWeights):
+            raise UsageError(
+                f"shared weights is {self.shared_weights!r}, use judge, inherit or off"
+            )
+        if self.shared_weights == "judge" and not self.early_stopping:
+            raise UsageError(
+                "shared weights judge which candidates to stop early, and early stopping is off; "
+                "use inherit or off"
+            )
         if not 1 <= self.trials <= _MOST_TRIALS:
             raise UsageError(f"trials is {self.trials}, use 1 to {_MOST_TRIALS}")
         if not 0 <= self.seed < 2**31:

@@ -1,8 +1,9 @@
-"""How a candidate is trained rung by rung: from weights that it inherits, or from scratch."""
+"""How a candidate climbs: judged before, in the middle, and at the end of its training."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -15,7 +16,7 @@ from studies.config import SearchConfig
 from studies.workbench import Workbench
 
 #: Share of a candidate's samples at the rung in the middle of its training.
-MIDDLE = 0.5
+_MIDDLE = 0.5
 
 
 def rungs_of(config: SearchConfig) -> tuple[int, ...]:
@@ -23,8 +24,8 @@ def rungs_of(config: SearchConfig) -> tuple[int, ...]:
     samples = config.fidelity.samples
     if not config.early_stopping:
         return (samples,)
-    middle = round(MIDDLE * samples)
-    inherited = [0] if config.trains_shared_weights else []
+    middle = round(_MIDDLE * samples)
+    inherited = [] if config.shared_weights == "off" else [0]
     return (*inherited, *([middle] if 0 < middle < samples else []), samples)
 
 
@@ -54,18 +55,28 @@ class Climb:
         self._course = course
         self._architecture = architecture
         self._training: CandidateTraining | None = None
+        self._inherited: Network | None = None
 
     def to(self, rung: int, progress: StepProgress | None = None) -> Trained:
         """The candidate at a rung, each one after those below; raises ``TrainingError``."""
+        start = time.monotonic()
+        judged = self._judged_untrained() if rung == 0 else self._judged_at(rung, progress)
+        return replace(judged, seconds=time.monotonic() - start)
+
+    def _judged_untrained(self) -> Trained:
+        network = self._inherit()
+        if self._course.inherit:
+            self._inherited = network
+        return self._course.bench.judge(network)
+
+    def _judged_at(self, rung: int, progress: StepProgress | None) -> Trained:
         course = self._course
-        if rung == 0:
-            return course.bench.judge(self._inherited())
         if self._training is None:
-            network = self._inherited() if course.inherit else None
+            network = self._inherited or self._inherit() if course.inherit else None
             self._training = course.bench.begin(self._architecture, network)
         return self._training.judged_at(rung / course.rungs[-1], progress)
 
-    def _inherited(self) -> Network:
+    def _inherit(self) -> Network:
         assert self._course.weights is not None
         return inherited(self._course.bench, self._course.weights, self._architecture)
 

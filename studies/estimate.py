@@ -103,7 +103,7 @@ def _candidate_seconds(problem: Problem, pace: _Pace, architecture: Architecture
 
 
 def _shared_seconds(problem: Problem, pace: _Pace) -> float:
-    if not problem.config.trains_shared_weights:
+    if problem.config.shared_weights == "off":
         return 0.0
     draw, fidelity = sandwich(problem), problem.config.fidelity
     drawn = [a for step in range(_DRAWN_STEPS) for a in draw(step)]

@@ -53,7 +53,7 @@ class FinalizeConfig:
     """Which networks, and how often each is trained.
 
     ``trials`` are their numbers, by default the front. With ``inherit`` they begin with the weights
-    that the study's candidates share, as in the search, and single-task networks from scratch;
+    that the study's candidates share, if it has any, and single-task networks from scratch;
     trainings of either kind are kept apart.
     """
 

@@ -27,6 +27,8 @@ _MOST_FITTED, _MOST_USED = 150, 256
 _GROWTH = 1.1
 #: Values that a model needs.
 _LEAST = 3
+#: Costs far below this share of the largest one hardly differ.
+_FLOOR = 0.05
 #: How far beyond the worst value the reference point lies, in ranges of values.
 _MARGIN = 0.1
 #: Points of the front that trials are compared with.
@@ -42,8 +44,8 @@ class FrontModel:
 
     All values are to be made small: ``signs`` (M,) turn an objective around that is to be made
     large. The objectives ``known`` come from the pool, in its order; the rest gets models. With
-    ``by_ratio`` hypervolume is over the logarithm of known objectives: half the cost is as much
-    at the cheap end of the front as at the dear one. They are positive then.
+    ``by_ratio`` hypervolume is over log(cost + floor) of known objectives, which are positive
+    then: half the cost is as much anywhere on the front, but for costs that are next to nothing.
     """
 
     def __init__(
@@ -125,8 +127,8 @@ class FrontModel:
                 more = _final(pending.features, believed[:, m])
                 model = QualityModel(kernel, observations.and_also(more))
             mean[:, m], deviation[:, m] = model.predict(candidates.features)
-        for told in (values, mean, believed) if self._by_ratio else ():
-            self._take_logarithms(told)
+        if self._by_ratio:
+            self._take_logarithms([values, mean, believed])
         front = values[self._front_rows(len(self._outcomes))]
         reference = self._reference(values, mean)
         growth = expected_improvement(mean, deviation, np.concatenate([front, believed]), reference)
@@ -140,11 +142,14 @@ class FrontModel:
         values[:, self._known] = candidates.costs * self._signs[self._known]
         return values
 
-    def _take_logarithms(self, values: Array) -> None:
-        """Replace known objectives of (N, M) values by their logarithms."""
+    def _take_logarithms(self, parts: Sequence[Array]) -> None:
+        """Replace the known objectives of some (N, M) values by logarithms, all on one scale."""
         signs = self._signs[self._known]
-        least = np.finfo(float).tiny
-        values[:, self._known] = signs * np.log(np.maximum(signs * values[:, self._known], least))
+        largest = np.max([(p[:, self._known] * signs).max(axis=0, initial=0) for p in parts], 0)
+        floor = np.maximum(_FLOOR * largest, np.finfo(float).tiny)
+        for values in parts:
+            costs = np.maximum(values[:, self._known] * signs, 0.0)
+            values[:, self._known] = signs * np.log(costs + floor)
 
     def _front_rows(self, count: int) -> Rows:
         """Rows of the first ``count`` outcomes that are feasible and not dominated."""

@@ -42,8 +42,8 @@ class FrontSampler(optuna.samplers.BaseSampler):
 
     Any number of objectives, in either direction. ``known`` gives objectives, by index, whose
     value is exact before evaluation, as the cost of a network is: only the others get a model.
-    With ``by_ratio`` these are positive and count by their logarithm, so that the cheap end of a
-    front is worth as much as the dear one.
+    With ``by_ratio`` these are positive and count by their ratios, so that the cheap part of a
+    front is worth as much as the dear one; far below the largest of them they hardly count.
     Candidates that are not ``feasible`` are never proposed; such that violate constraints set on
     trials are no part of the front, and are avoided as far as a model can tell. Trials that run
     or wait count as tried. Intermediate values of a trial are earlier values of the first

@@ -22,8 +22,8 @@ class StudyResult:
 
     ``objectives`` are name, direction and unit of each; ``primary`` and ``directions`` say which
     metric of a task counts, and which way is better; ``constants`` are the metrics of the best
-    constant prediction by task; ``inherits`` says that candidates trained on from
-    shared weights.
+    constant prediction by task; ``inherits`` says that candidates
+    trained on from shared weights.
     ``finalists`` are networks that were trained anew over several seeds and judged on the test
     split, None where none was.
     """

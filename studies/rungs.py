@@ -1,6 +1,6 @@
 """What a trial reached at each rung, as it stands in the study's storage.
 
-A rung is a training budget in samples. Its values are a user attribute, ``rung 300``, so that
+A rung is a training budget in samples. Its values are a user attribute, ``rung 600``, so that
 they outlive the process, other workers see them, and the dashboard lists them.
 """
 

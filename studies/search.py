@@ -154,12 +154,13 @@ class Search:
     # --- what candidates share ----------------------------------------------------------------
 
     def _prepare_course(self, store: StudyStore) -> None:
-        weights = self._shared_weights(store) if self.config.trains_shared_weights else None
+        use = self.config.shared_weights
+        weights = None if use == "off" else self._shared_weights(store)
         self.course = Course(
             bench=self.bench,
             rungs=rungs_of(self.config),
             weights=weights,
-            inherit=self.config.shared_weights == "inherit",
+            inherit=use == "inherit",
         )
         self.screening = Screening(self.problem.space, self.problem.objectives, self.config.seed)
         self.screening.learn(store.records())

@@ -222,7 +222,7 @@ def _finalize(commands: _Commands[_Parser]) -> None:
         dest="begin",
         choices=("scratch", "inherited"),
         default="scratch",
-        help="weights to begin with; inherited are those that the search began with "
+        help="weights to begin with; inherited are those that the study's candidates share "
         "(default: scratch, as single-task networks do)",
     )
     p.add_argument(

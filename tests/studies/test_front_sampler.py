@@ -102,6 +102,25 @@ def _area(points: list[tuple[float, float]]) -> float:
     return area
 
 
+def test_by_ratio_the_cheap_part_of_a_front_is_worth_as_much_as_the_dear_one() -> None:
+    """Costs double from 1 to 512; quality grows by 1 each time."""
+
+    def doubled(params: Params) -> float:
+        return float(2 ** int(str(params["size"])))
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        size = trial.suggest_categorical("size", [str(k) for k in range(10)])
+        kind = trial.suggest_categorical("kind", CHOICES)
+        return int(size) + GAIN[kind], doubled({"size": size})
+
+    def sizes(seed: int, by_ratio: bool) -> int:
+        study = study_of(FrontSampler(known={1: doubled}, by_ratio=by_ratio, seed=seed))
+        study.optimize(objective, n_trials=12)
+        return sum(int(trial.params["size"]) for trial in study.trials)
+
+    assert all(sizes(seed, by_ratio=True) < sizes(seed, by_ratio=False) for seed in range(3))
+
+
 def test_infeasible_candidates_are_never_proposed() -> None:
     sampler = FrontSampler(
         space=optuna_space(), known={1: cost}, feasible=lambda p: cost(p) <= 9, seed=0

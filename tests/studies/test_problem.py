@@ -86,8 +86,17 @@ def test_a_study_may_have_a_name(tiny: Tiny) -> None:
     assert problem_of(tiny(study="mine")).name == "mine"
 
 
-@pytest.mark.parametrize("change", [{"trials": 0}, {"seed": -1}, {"time_limit_s": 0.0}])
-def test_numbers_that_make_no_sense(tiny: Tiny, change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trials": 0},
+        {"seed": -1},
+        {"time_limit_s": 0.0},
+        {"shared_weights": "sometimes"},
+        {"shared_weights": "judge", "early_stopping": False},
+    ],
+)
+def test_settings_that_make_no_sense(tiny: Tiny, change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="use"):
         tiny(**change)
 

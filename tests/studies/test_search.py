@@ -23,6 +23,7 @@ from studies.admission import network_key
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import problem_of
+from studies.report import verdict
 from studies.result import StudyResult
 from studies.search import search
 from studies.shared_weights import load_weights
@@ -351,10 +352,25 @@ def test_without_shared_weights_the_first_rung_is_in_the_middle(
 def test_without_early_stopping_every_candidate_is_trained_to_the_end(
     climbed: Any, tmp_path: Path, log: Log
 ) -> None:
-    result = search(_elsewhere(climbed, tmp_path, early_stopping=False, trials=3), log)
-    assert "shared weights" not in [title for title, _ in log.trained]  # nobody would be judged
+    config = _elsewhere(climbed, tmp_path, early_stopping=False, shared_weights="off", trials=3)
+    result = search(config, log)
     assert [trial.status for trial in result.trials] == ["complete"] * 3
     assert {tuple(r.samples for r in t.rungs) for t in result.trials} == {(16,)}
+
+
+@pytest.mark.usefixtures("few_draws")
+def test_where_candidates_inherit_the_study_says_so(climbed: Any, tmp_path: Path, log: Log) -> None:
+    config = _elsewhere(climbed, tmp_path, shared_weights="inherit", trials=1)
+    result = search(config, log)
+    assert result.inherits
+    assert not climbed.result.inherits
+    assert [title for title, _ in log.trained].count("shared weights") == 1
+    (trial,) = result.complete
+    assert [rung.samples for rung in trial.rungs] == [0, 8, 16]
+    scratch = climbed.run.bench.train_candidate(trial.architecture)
+    assert trial.metrics != scratch.metrics
+    assert "from scratch: neurall-search finalize" in verdict(result)
+    assert "finalize" not in verdict(replace(result, inherits=False))
 
 
 # --- processes that end too early ---------------------------------------------------------------
