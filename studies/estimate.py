@@ -6,6 +6,7 @@ Nothing here changes a random state that results depend on.
 from __future__ import annotations
 
 import random
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,9 +81,11 @@ def estimate(
     likely = _within_budget(problem) or [problem.reference]
     single = [problem.baseline(task) for task in list(problem.tasks)[baselines:]]
     busy = candidates > 0
+    # the front sampler spreads candidates over ratios of cost, the others draw as here
+    mean = statistics.geometric_mean if config.sampler == "front" else statistics.fmean
     return Estimate(
         candidates=candidates,
-        candidate_s=sum(_candidate_seconds(problem, pace, a) for a in likely) / len(likely),
+        candidate_s=mean([_candidate_seconds(problem, pace, a) for a in likely]),
         baselines_s=sum(pace.training(a) for a in single) if busy else 0.0,
         data_s=_data_seconds(problem, _SPLITS) if busy else 0.0,
         shared_s=_shared_seconds(problem, pace) if busy and not shared else 0.0,
