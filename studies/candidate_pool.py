@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from studies.candidate_features import CandidateFeatures
-from studies.candidate_space import CandidateSpace, Params, Value
+from studies.candidate_space import CandidateSpace, Params
 
 Array = NDArray[np.float64]
 #: A value that is exact before a candidate is evaluated.
@@ -21,10 +22,8 @@ Draw = Callable[[random.Random], Params]
 #: Draws of a block, blocks at a time, and trials after which the oldest block is replaced.
 _BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
 #: Draws that set the scale of costs, and trials for which they are candidates: costs of large
-#: networks are slow to count, so blocks are added one a trial and the first one does not wait.
+#: networks are slow to count, so one block is added every two trials, and the first does not wait.
 _FIRST, _FIRST_TRIALS = 200, 30
-#: Of a small space so many are judged a trial, beside the neighbours of the front.
-_MOST_JUDGED = 3000
 #: Neighbours of a front's member, trials after which they are drawn anew, and members with some.
 _NEIGHBOURS, _NEIGHBOURS_RENEWAL, _MEMBERS = 32, 10, 24
 #: Draws for each candidate that is wanted, where few are feasible.
@@ -66,7 +65,7 @@ class CandidatePool:
         costs = self._costs(first)
         self.features = CandidateFeatures(space.distributions, costs)
         self._first = self._described(first, costs)
-        self._choices = None if everything is None else _Choices(space, self._first.params)
+        self._is_whole = everything is not None
 
     def describe(self, params: Sequence[Params]) -> Candidates:
         """Costs and features of given candidates, also if a cost is not a number."""
@@ -77,8 +76,8 @@ class CandidatePool:
 
         ``front`` is each member's place, which stays the same, with its parameters.
         """
-        if self._choices is not None:
-            return self._some(self._choices, front, count)
+        if self._is_whole:
+            return self._first
         kept = {"first": self._first} if count < _FIRST_TRIALS else {}
         for name, (draw, wanted) in self._wanted(front, count).items():
             kept[name] = self._kept.get(name) or self._drawn(name, draw, wanted)
@@ -89,31 +88,12 @@ class CandidatePool:
             features=np.concatenate([part.features for part in kept.values()]),
         )
 
-    def _some(
-        self, choices: _Choices, front: Sequence[tuple[int, Params]], count: int
-    ) -> Candidates:
-        """All of a small space, or random ones of it and all that are beside the front."""
-        total = len(self._first.params)
-        if total <= _MOST_JUDGED:
-            return self._first
-        rng = np.random.default_rng([self._seed, count])
-        chosen = np.zeros(total, dtype=bool)
-        chosen[rng.choice(total, _MOST_JUDGED, replace=False)] = True
-        for _, params in front:
-            chosen |= choices.beside(params)
-        rows = np.flatnonzero(chosen)
-        return Candidates(
-            params=[self._first.params[row] for row in rows],
-            costs=self._first.costs[rows],
-            features=self._first.features[rows],
-        )
-
     def _wanted(
         self, front: Sequence[tuple[int, Params]], count: int
     ) -> dict[str, tuple[Draw, int]]:
         """What is to be drawn, by name; the name is the seed."""
         oldest = count // _RENEWAL
-        blocks = min(_BLOCKS, -(-count // 2))
+        blocks = min(_BLOCKS, math.ceil(count / _RENEWAL))
         wanted: dict[str, tuple[Draw, int]] = {
             f"block {block}": (self._space.sample, _BLOCK)
             for block in range(oldest, oldest + blocks)
@@ -167,29 +147,3 @@ class CandidatePool:
 
     def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))
-
-
-class _Choices:
-    """All candidates of a small space as numbers of their values, to find neighbours."""
-
-    def __init__(self, space: CandidateSpace, every: Sequence[Params]) -> None:
-        self._names = list(space.distributions)
-        self._number: dict[tuple[str, Value], int] = {}
-        for params in every:
-            for item in params.items():
-                self._number.setdefault(item, len(self._number))
-        self._codes = np.array([self._code(p) for p in every]).reshape(-1, len(self._names))
-
-    def beside(self, params: Params) -> NDArray[np.bool_]:
-        """Which of all candidates differ from one in at most one parameter."""
-        near: NDArray[np.bool_] = (self._codes != self._code(params)).sum(axis=1) <= 1
-        return near
-
-    def _code(self, params: Params) -> NDArray[np.int32]:
-        """A number for each parameter's value, -1 where it is not in use."""
-        items = ((name, params.get(name, _ABSENT)) for name in self._names)
-        return np.array([self._number.get(item, -1) for item in items], dtype=np.int32)
-
-
-#: Stands for the value of a parameter that is not in use.
-_ABSENT = "\0absent"
