@@ -18,6 +18,8 @@ _BYTES_PER_PARAMETER = 16
 _BYTES_PER_ACTIVATION = 24
 #: Share of what is free that a training may take.
 _USABLE = 0.8
+#: What torch's allocator of main memory says where it fails (a plain ``RuntimeError``).
+_ALLOCATOR = "DefaultCPUAllocator"
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -57,6 +59,13 @@ def check_memory(plan: Plan, resolution: Resolution, batch_size: int, device: to
             f"training at {resolution} with batches of {batch_size} needs about "
             f"{needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free on {device}"
         )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device or this machine has no memory left."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _ALLOCATOR in str(error)
 
 
 def _meminfo_available() -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ def network_key(architecture: Architecture) -> tuple[object, ...]:
     """Equal for architectures whose training would be the same, also where ratios round alike."""
     nodes: tuple[Node, ...] = compile_plan(architecture, training=True).nodes
     return nodes, architecture.weighting, architecture.loss_weights, architecture.auxiliary
+
+
+def network_id(architecture: Architecture) -> str:
+    """``network_key`` as a short text that is kept with a trial."""
+    return hashlib.sha256(repr(network_key(architecture)).encode()).hexdigest()[:16]
 
 
 def cheapest(space: SearchSpace, budget: Budget, seed: int) -> Architecture:

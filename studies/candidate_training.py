@@ -12,6 +12,7 @@ import torch
 from nas.data.batches import TrainingData
 from nas.elastic.statistics import estimate_statistics
 from nas.evaluation import Metrics
+from nas.memory import is_out_of_memory
 from nas.network import Network
 from nas.training import StepProgress, Training, TrainingError
 from pruning.recovery import train_and_prune
@@ -19,6 +20,8 @@ from search_spaces.architecture import Architecture
 
 #: Training batches on which statistics are estimated anew.
 CALIBRATION_BATCHES = 8
+#: Characters of an error that a trial keeps.
+_MOST_SAID = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,19 @@ class CandidateTraining:
                 network = copy.deepcopy(network)
                 calibrate(network, training.data)
             metrics = self._measure(network)
-        except torch.OutOfMemoryError:
-            raise TrainingError(f"out of memory on {training.device}") from None
+        except (RuntimeError, MemoryError, OSError) as error:
+            raise training_error(error, training.device) from error
         return Trained(network=network, metrics=metrics, seconds=time.monotonic() - start)
+
+
+def training_error(error: Exception, device: torch.device) -> TrainingError:
+    """What a device, its memory or a file of the data did to one training, in a line."""
+    if isinstance(error, TrainingError):
+        return error
+    if is_out_of_memory(error):
+        return TrainingError(f"out of memory on {device}")
+    said = " ".join(str(error).split())[:_MOST_SAID]
+    return TrainingError(f"{type(error).__name__} on {device}: {said}")
 
 
 def calibrate(network: Network, data: TrainingData) -> None:

@@ -20,6 +20,7 @@ DEFAULT_STORAGE = "sqlite:///neurall-search.db"
 DEFAULT_OBJECTIVES = ("delta_m", "macs")
 DEFAULT_TRIALS = 12
 _MOST_TRIALS = 1_000_000
+_MOST_WORKERS = 10_000
 #: What candidates do with the weights of one elastic network.
 SharedWeights = Literal["judge", "inherit", "off"]
 
@@ -33,7 +34,11 @@ class SearchConfig:
     by axis. ``trials`` counts trained candidates of the study in total; ``time_limit_s`` starts no
     candidate that would not end in time. ``shared_weights`` are those of one elastic network: to
     ``judge`` candidates before they are trained from scratch, or to ``inherit`` and train on. With
-    ``early_stopping`` the better one of ``reduction`` goes on at each rung. ``pretrained`` are
+    ``early_stopping`` the better one of ``reduction`` goes on at each rung. ``workers`` train at a
+    time on this machine, each in a process of its own, or on the Ray cluster at ``ray`` (``auto``
+    for the one that runs, ``local`` for one on this machine; None there means as many as fit),
+    each with ``gpus_per_trial`` accelerators. A ``deterministic`` search begins candidates in
+    rounds, so that with as many workers the result is the same each time. ``pretrained`` are
     weights with which candidates and baselines of the same encoder begin. ``study`` empty means a
     name made of all that makes trials comparable. ``data_specs`` and ``pretrained_specs`` say how
     a command line named ``sources`` and ``pretrained``, so that the study can open them again;
@@ -59,6 +64,10 @@ class SearchConfig:
     device: str = "auto"
     storage: str = DEFAULT_STORAGE
     study: str = ""
+    workers: int | None = None
+    ray: str = ""
+    gpus_per_trial: float = 0.0
+    deterministic: bool = False
     data_specs: tuple[str, ...] = ()
     pretrained_specs: tuple[str, ...] = ()
 
@@ -74,6 +83,14 @@ class SearchConfig:
             )
         if not 1 <= self.trials <= _MOST_TRIALS:
             raise UsageError(f"trials is {self.trials}, use 1 to {_MOST_TRIALS}")
+        if self.workers is not None and not 1 <= self.workers <= _MOST_WORKERS:
+            raise UsageError(f"workers is {self.workers}, use 1 to {_MOST_WORKERS}")
+        if self.deterministic and self.ray and self.workers is None:
+            raise UsageError("a deterministic search has a fixed number of workers: give --workers")
+        if not 0 <= self.gpus_per_trial < math.inf:
+            raise UsageError(f"gpus per trial is {self.gpus_per_trial}, use 0 or more")
+        if self.gpus_per_trial and not self.ray:
+            raise UsageError("gpus per trial are shared out by Ray: give --ray too")
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"seed is {self.seed}, use 0 to {2**31 - 1}")
         if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:

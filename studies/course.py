@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-import torch
-
 from nas.elastic.weights import ElasticWeights
 from nas.network import Network
-from nas.training import StepProgress, TrainingError
+from nas.training import StepProgress
 from search_spaces.architecture import Architecture
-from studies.candidate_training import CandidateTraining, Trained, calibrate
+from studies.candidate_training import CandidateTraining, Trained, calibrate, training_error
 from studies.config import SearchConfig
 from studies.workbench import Workbench
 
@@ -43,17 +41,23 @@ class Course:
     weights: ElasticWeights | None
     inherit: bool = False
 
-    def climb(self, architecture: Architecture) -> Climb:
-        """A candidate before its first rung."""
-        return Climb(self, architecture)
+    @property
+    def from_scratch(self) -> Course:
+        """The same for single-task networks, which inherit nothing."""
+        return replace(self, weights=None, inherit=False)
+
+    def climb(self, architecture: Architecture, seed: int | None = None) -> Climb:
+        """A candidate before its first rung; ``seed`` is that of the weights it begins with."""
+        return Climb(self, architecture, seed)
 
 
 class Climb:
     """One candidate on its course."""
 
-    def __init__(self, course: Course, architecture: Architecture) -> None:
+    def __init__(self, course: Course, architecture: Architecture, seed: int | None) -> None:
         self._course = course
         self._architecture = architecture
+        self._seed = seed
         self._training: CandidateTraining | None = None
         self._inherited: Network | None = None
 
@@ -73,7 +77,9 @@ class Climb:
         course = self._course
         if self._training is None:
             network = self._inherited or self._inherit() if course.inherit else None
-            self._training = course.bench.begin(self._architecture, network)
+            self._training = course.bench.begin(
+                self._architecture, network=network, seed=self._seed
+            )
         return self._training.judged_at(rung / course.rungs[-1], progress)
 
     def _inherit(self) -> Network:
@@ -92,6 +98,6 @@ def inherited(bench: Workbench, weights: ElasticWeights, architecture: Architect
     try:
         network = weights.copy().network(architecture).to(bench.device)
         calibrate(network, data)
-    except torch.OutOfMemoryError:
-        raise TrainingError(f"out of memory on {bench.device}") from None
+    except (RuntimeError, MemoryError, OSError) as error:
+        raise training_error(error, bench.device) from error
     return network

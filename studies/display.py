@@ -37,7 +37,6 @@ class PlainDisplay(Observer):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._pace = Pace()
-        self._title = ""
         self._told = time.monotonic()
 
     def message(self, text: str) -> None:
@@ -56,21 +55,20 @@ class PlainDisplay(Observer):
 
     def training_starts(self, title: str, architecture: Architecture) -> None:
         """A line for what is no trial: a trial is told when it ends."""
-        self._title = title
-        self._pace.training_starts()
+        self._pace.training_starts(title)
         if not title.startswith("trial "):
             self.message(f"{title}: training")
 
-    def training_step(self, done: int, total: int) -> None:
+    def training_step(self, title: str, done: int, total: int) -> None:
         """A line now and then."""
-        self._pace.training_step(done, total)
+        self._pace.training_step(title, done, total)
         if self._is_time():
-            left = self._pace.training_left_s()
-            self.message(f"{self._title}: step {done} of {total}, {duration(left)} left")
+            left = self._pace.training_left_s(title)
+            self.message(f"{title}: step {done} of {total}, {duration(left)} left")
 
-    def training_ends(self) -> None:
+    def training_ends(self, title: str) -> None:
         """Nothing: the trial's line follows."""
-        self._pace.training_ends()
+        self._pace.training_ends(title)
 
     def trial_ends(self, record: TrialRecord) -> None:
         """A line for a trial that was trained or failed; others are counted."""

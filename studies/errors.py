@@ -9,3 +9,7 @@ class StudyError(ValueError):
 
 class UsageError(StudyError):
     """A value that no study could take, such as an unknown task or a negative seed."""
+
+
+class TrialTakenError(StudyError):
+    """A trial that this process ran was ended by another one, which took it for gone."""

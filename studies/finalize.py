@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from nas.data.source import Split
 from nas.elastic.weights import ElasticWeights
@@ -267,21 +267,21 @@ class Finalization:
     def _train(self, bench: Workbench, job: Job) -> SeedRun | None:
         """Train and keep a network; None where that failed, which fails no other."""
         title = f"{job.title}, seed {job.seed}"
-        self._pace.training_starts()
+        self._pace.training_starts(title)
         self.observer.training_starts(title, job.architecture)
         try:
             bench.check_memory(job.architecture)
             network = self._beginning(bench, job)
             trained = bench.train_candidate(
-                job.architecture, self.observer.training_step, network=network
+                job.architecture, partial(self.observer.training_step, title), network=network
             )
         except (TrainingError, TrainingMemoryError) as error:
             self._failures.append(f"{title}: {error}")
             self.observer.message(self._failures[-1])
             return None
         finally:
-            self._pace.training_ends()
-            self.observer.training_ends()
+            self._pace.training_ends(title)
+            self.observer.training_ends(title)
         run = SeedRun(seed=job.seed, metrics=trained.metrics, seconds=trained.seconds)
         self.runs.add(job.title, run, self._conditions(bench))
         return run

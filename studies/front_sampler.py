@@ -82,6 +82,15 @@ class FrontSampler(optuna.samplers.BaseSampler):
         self.__dict__.update(state)
         self._lock, self._search = threading.RLock(), None
 
+    def propose(self, study: optuna.Study) -> Params:
+        """The candidate to try next, before there is a trial for it.
+
+        Empty where there is nothing new.
+        """
+        with self._lock:
+            search = self._searched(study)
+            return search.propose(search.read(study, asking=None))
+
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
@@ -150,10 +159,16 @@ class _Search:
 
     def distributions(self, study: optuna.Study, asking: int) -> dict[str, BaseDistribution]:
         """All parameters known so far, after reading what is new."""
-        self._history.read(study.get_trials(deepcopy=False), asking)
+        self.read(study, asking)
         if self._given is not None:
             return dict(self._given.distributions)
         return dict(self._history.distributions)
+
+    def read(self, study: optuna.Study, asking: int | None) -> int:
+        """Take in what is new, but for the trial that asks; returns how many trials there are."""
+        trials = study.get_trials(deepcopy=False)
+        self._history.read(trials, asking)
+        return len(trials)
 
     def propose(self, asking: int) -> Params:
         """The next candidate; empty where nothing new is found."""

@@ -89,14 +89,21 @@ class FrontHalving:
         """Whether a trial that reported at this rung is not among those that go on."""
         return not self.standing(trial, rung).goes_on
 
-    def standing(self, trial: optuna.Trial, rung: int) -> Standing:
+    def standing(self, trial: optuna.Trial, rung: int, *, below: int | None = None) -> Standing:
         """Where a trial that reported at this rung stands among all that got there.
 
-        Infeasible trials (a constraint above 0) come after all feasible ones, and trials whose
-        values are not all finite last of all. Raises ``UsageError`` where it did not report.
+        With ``below`` only those whose number is smaller count beside it: what it finds does not
+        depend on how fast others are. Infeasible trials (a constraint above 0) come after all
+        feasible ones, and trials whose values are not all finite last of all. Raises
+        ``UsageError`` where it did not report.
         """
         self._check(rung)
-        there = [t for t in _counted(trial.study) if rung_values(t.user_attrs, rung) is not None]
+        there = [
+            t
+            for t in _counted(trial.study)
+            if rung_values(t.user_attrs, rung) is not None
+            and (below is None or t.number < below or t.number == trial.number)
+        ]
         numbers = [t.number for t in there]
         if trial.number not in numbers:
             raise UsageError(f"trial {trial.number} has no values at rung {rung}: report them")

@@ -72,21 +72,20 @@ class LiveDisplay(Observer):
 
     def training_starts(self, title: str, architecture: Architecture) -> None:
         """A bar for one network."""
-        self._pace.training_starts()
-        self._title = title
+        self._pace.training_starts(title)
         self._show(title, 0, 1, "starting")
 
-    def training_step(self, done: int, total: int) -> None:
+    def training_step(self, title: str, done: int, total: int) -> None:
         """It went on; after its last step it is judged."""
-        self._pace.training_step(done, total)
-        left = duration(self._pace.training_left_s())
+        self._pace.training_step(title, done, total)
+        left = duration(self._pace.training_left_s(title))
         note = f"step {done} of {total}, {left} left" if done < total else "judging"
-        self._show(self._title, done, total, note)
+        self._show(title, done, total, note)
 
-    def training_ends(self) -> None:
+    def training_ends(self, title: str) -> None:
         """The bar goes."""
-        self._pace.training_ends()
-        self._hide(self._title)
+        self._pace.training_ends(title)
+        self._hide(title)
 
     def trial_ends(self, record: TrialRecord) -> None:
         """A line for a trial that was trained or failed; others are counted."""

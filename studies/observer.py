@@ -23,11 +23,11 @@ class Observer:
     def training_starts(self, title: str, architecture: Architecture) -> None:
         """A baseline or a candidate begins to train."""
 
-    def training_step(self, done: int, total: int) -> None:
-        """Training steps done so far."""
+    def training_step(self, title: str, done: int, total: int) -> None:
+        """Steps of a training that are done; several may go on at a time."""
 
-    def training_ends(self) -> None:
-        """The training that began last is over, however it went."""
+    def training_ends(self, title: str) -> None:
+        """A training is over, however it went."""
 
     def trial_ends(self, record: TrialRecord) -> None:
         """A candidate was trained, refused, or failed."""

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, replace
 
 from studies.figures import duration
 from studies.record import TrialRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Training:
+    """When a training began, and its steps."""
+
+    began: float
+    done: int = 0
+    total: int = 0
 
 
 class Pace:
@@ -16,10 +26,9 @@ class Pace:
         self.trials = 0
         self.stopped = 0
         self.refused = 0
-        self._began = time.monotonic()
-        self._steps = (0, 0)
+        self._going_on: dict[str, _Training] = {}
         self._trainings = 0
-        self._since, self._from = self._began, 0
+        self._since, self._from = time.monotonic(), 0
 
     def progress(self, trained: int, trials: int) -> None:
         """So many candidates are trained, of so many.
@@ -30,16 +39,17 @@ class Pace:
             self._since, self._from = time.monotonic(), trained
         self.trained, self.trials = trained, trials
 
-    def training_starts(self) -> None:
+    def training_starts(self, title: str) -> None:
         """A training begins."""
-        self._began, self._steps = time.monotonic(), (0, 0)
+        self._going_on[title] = _Training(began=time.monotonic())
 
-    def training_step(self, done: int, total: int) -> None:
-        """The training is so far."""
-        self._steps = (done, total)
+    def training_step(self, title: str, done: int, total: int) -> None:
+        """A training is so far."""
+        self._going_on[title] = replace(self._going_on[title], done=done, total=total)
 
-    def training_ends(self) -> None:
-        """The training that began last is over."""
+    def training_ends(self, title: str) -> None:
+        """A training is over."""
+        del self._going_on[title]
         self._trainings += 1
 
     def trial_ends(self, record: TrialRecord) -> None:
@@ -47,10 +57,13 @@ class Pace:
         self.stopped += record.status == "stopped"
         self.refused += record.status == "refused"
 
-    def training_left_s(self) -> float:
-        """Seconds that the current training will still take, 0 before its first step."""
-        done, total = self._steps
-        return (time.monotonic() - self._began) * (total - done) / done if done else 0.0
+    def training_left_s(self, title: str) -> float:
+        """Seconds that a training will still take, 0 before its first step."""
+        training = self._going_on[title]
+        if not training.done:
+            return 0.0
+        passed = time.monotonic() - training.began
+        return passed * (training.total - training.done) / training.done
 
     def left_s(self) -> float | None:
         """Seconds that all candidates will still take, None before one was trained to the end.

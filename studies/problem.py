@@ -22,7 +22,7 @@ from studies.errors import UsageError
 from studies.objectives import Objective, objectives_named
 
 #: Changes whenever trials of before and after would not be comparable.
-RECIPE_VERSION = 2
+RECIPE_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,7 @@ class Problem:
             "shared_weights": config.shared_weights,
             "reduction": config.reduction if config.early_stopping else None,
             "seed": config.seed,
+            **({"rounds of": config.workers or 1} if config.deterministic else {}),
             **self._beginnings,
         }
 

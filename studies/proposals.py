@@ -13,8 +13,9 @@ import optuna
 from nas.cost import cost_of
 from search_spaces.architecture import Architecture
 from search_spaces.space import MutationError
-from studies.admission import Admission, admit, check_feasible, network_key
+from studies.admission import Admission, admit, check_feasible, network_id
 from studies.architecture_space import ArchitectureSpace
+from studies.front_sampler import FrontSampler
 from studies.problem import Problem
 from studies.record import TrialRecord
 from studies.samplers import STARTUP, make_sampler
@@ -52,12 +53,12 @@ class Proposal:
 class Proposals:
     """Proposes candidates of a study that are within the budget and were not trained before.
 
-    ``seen`` holds the trial number of every network that was trained, by ``network_key``.
+    Other processes may propose for the same study meanwhile: none trains what another one does.
     """
 
     def __init__(self, problem: Problem, device: str) -> None:
         self.problem = problem
-        self.seen: dict[object, int] = {}
+        self._known: set[str] = set()
         self._config = problem.config
         self._device = device
         self._measures = problem.config.budget.needs_latency or any(
@@ -65,7 +66,7 @@ class Proposals:
         )
         self._cheapest: Architecture | None = None
         self._candidates = ArchitectureSpace(problem.space, problem.config.budget)
-        self._front_sampler: optuna.samplers.BaseSampler | None = None
+        self._front_sampler: FrontSampler | None = None
 
     @property
     def cheapest(self) -> Architecture:
@@ -87,35 +88,55 @@ class Proposals:
         """What an architecture costs, and whether that is within the budget."""
         return admit(architecture, self._config.budget, measure=self._measures, device=self._device)
 
-    def enqueue_first(self, store: StudyStore, records: Sequence[TrialRecord]) -> None:
+    def enqueue_first(self, store: StudyStore) -> None:
         """Queue the shared preset and what the user gave, as far as it is new to the study."""
-        known = {record.architecture for record in records}
+        known = {record.architecture for record in store.records()}
         for architecture in dict.fromkeys((self.problem.reference, *self._config.enqueue)):
             if architecture not in known:
                 store.enqueue(self.problem.space, architecture)
 
-    def propose(self, store: StudyStore, trained: int) -> Iterator[Proposal]:
+    def propose(self, store: StudyStore, records: Sequence[TrialRecord]) -> Iterator[Proposal]:
         """One proposal after the other, bounded; ends early where nothing new is found.
 
-        ``trained`` is how many candidates the study has trained so far. What is proposed depends
-        on the study's seed and its finished trials alone, however often it was stopped.
+        What is proposed depends on the study's seed and its trials alone, however often it was
+        stopped.
         """
         for attempt in range(_MOST_PROPOSALS):
-            statuses = [record.status for record in store.records()]
-            finished = sum(s in ("complete", "stopped", "refused", "repeated") for s in statuses)
-            seed = zlib.crc32(f"{self._config.seed}/{finished}/{attempt}".encode())
-            if "waiting" not in statuses and self._draws(trained, attempt):
-                drawn = self._drawn(random.Random(seed), trained)
-                if drawn is None:
-                    return
-                store.enqueue(self.problem.space, drawn)
-            number, architecture = store.ask(self.problem.space, self._sampler(seed))
+            if attempt:
+                records = store.records()
+            begun = self._begin(store, records, attempt)
+            if begun is None:
+                return
+            number, architecture = begun
             yield Proposal(
                 number=number,
                 architecture=architecture,
                 admission=self.admission(architecture),
-                known=self.seen.get(network_key(architecture)),
+                known=store.earlier(number, network_id(architecture)),
             )
+
+    def _begin(
+        self, store: StudyStore, records: Sequence[TrialRecord], attempt: int
+    ) -> tuple[int, Architecture] | None:
+        """Begin the trial of the next candidate, None where no new one is found."""
+        self._known = {record.network for record in records if record.counts}
+        statuses = [record.status for record in records]
+        begun = sum(s in ("running", "complete", "stopped") for s in statuses)
+        seen = sum(s not in ("waiting", "interrupted", "failed") for s in statuses)
+        seed = zlib.crc32(f"{self._config.seed}/{seen}/{attempt}".encode())
+        space = self.problem.space
+        if "waiting" in statuses:
+            return store.ask(space, self._sampler(seed))
+        if not self._draws(begun, attempt):
+            sampler = self._sampler(seed)
+            if not isinstance(sampler, FrontSampler):
+                return store.ask(space, sampler)
+            proposed = store.propose(sampler)
+            if proposed:
+                architecture = space.architecture(proposed)
+                return store.begin(space, architecture), architecture
+        drawn = self._drawn(random.Random(seed), begun)
+        return None if drawn is None else (store.begin(space, drawn), drawn)
 
     def _sampler(self, seed: int) -> optuna.samplers.BaseSampler:
         """The front sampler stays, as what it learnt follows from the trials; others begin anew.
@@ -123,21 +144,21 @@ class Proposals:
         So a study that was stopped and started again goes on as if it had not been.
         """
         name = self._config.sampler
-        if name != "front":
-            return make_sampler(name, seed, self._candidates, self.problem.objectives)
-        if self._front_sampler is None:
-            self._front_sampler = make_sampler(
-                name, self._config.seed, self._candidates, self.problem.objectives
-            )
-        return self._front_sampler
+        if self._front_sampler is not None:
+            return self._front_sampler
+        own = self._config.seed if name == "front" else seed
+        sampler = make_sampler(name, own, self._candidates, self.problem.objectives)
+        if isinstance(sampler, FrontSampler):
+            self._front_sampler = sampler
+        return sampler
 
-    def _draws(self, trained: int, attempt: int) -> bool:
+    def _draws(self, begun: int, attempt: int) -> bool:
         """Whether to draw from the space: at first, and where the sampler finds nothing new."""
         if self._config.sampler == "front":
             return attempt >= _PATIENCE
-        return self._config.sampler == "random" or trained < STARTUP or attempt >= _PATIENCE
+        return self._config.sampler == "random" or begun < STARTUP or attempt >= _PATIENCE
 
-    def _drawn(self, rng: random.Random, trained: int) -> Architecture | None:
+    def _drawn(self, rng: random.Random, begun: int) -> Architecture | None:
         """A random new network within the bounds that need no measuring, None if none is found.
 
         But for the random sampler, draws are spread evenly over the logarithm of MACs: costs are
@@ -147,7 +168,7 @@ class Proposals:
         if not pool:
             return None
         low, high = min(pool.values()), max(pool.values())
-        wanted = low + (high - low) * (trained * _GOLDEN % 1)
+        wanted = low + (high - low) * (begun * _GOLDEN % 1)
         near = sorted(pool, key=lambda architecture: abs(pool[architecture] - wanted))[:_NEAREST]
         return min(near, key=lambda architecture: cost_of(architecture.dense).macs)
 
@@ -160,7 +181,7 @@ class Proposals:
 
         def collect(architecture: Architecture) -> bool:
             cost = cost_of(architecture, budget.deployment.resolution)
-            if budget.allows(cost) and network_key(architecture) not in self.seen:
+            if budget.allows(cost) and network_id(architecture) not in self._known:
                 pool[architecture] = math.log(cost.macs)
             return budget.allows(cost)
 

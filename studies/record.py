@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
+from studies.admission import network_id
+from studies.owner import Owner
 from studies.rungs import RungRecord, read_rungs
 
 #: ``refused``: over the budget, not trained. ``repeated``: known already, not trained again.
@@ -24,7 +26,11 @@ Status = Literal[
     "interrupted",
 ]
 
-_ARCHITECTURE, _STATUS, _REASON, _OUTCOME = "architecture", "status", "reason", "outcome"
+_ARCHITECTURE = "architecture"
+#: User attributes of a trial: what became of it, and why.
+STATUS, REASON = "status", "reason"
+#: User attributes of a trial: its network, how often it was begun, where first, and by whom.
+NETWORK, ATTEMPT, ORIGIN, OWNER = "network", "attempt", "origin", "owner"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +40,10 @@ class TrialRecord:
     ``share`` is the share of the budget that it takes, None without a budget; ``reason`` says
     why it was refused, stopped or failed; ``weights`` is the file's id in the study's artifacts.
     ``rungs`` are what it reached on its way, by growing samples; those of a trial that was stopped
-    early end where it was stopped, and its metrics are of that moment.
+    early end where it was stopped, and its metrics are of that moment. ``network`` is equal for
+    trials whose training is the same (``admission.network_id``). ``attempt`` counts from 1 how
+    often its training was begun, with those trials that were cut off before; ``origin`` is the
+    first of these, whose number its seed comes from. ``owner`` runs it.
     """
 
     number: int
@@ -52,6 +61,15 @@ class TrialRecord:
     reason: str = ""
     weights: str = ""
     rungs: tuple[RungRecord, ...] = ()
+    network: str = ""
+    attempt: int = 1
+    origin: int | None = None
+    owner: Owner | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether its network is not to be trained again: it runs, or came to an end."""
+        return self.status in ("running", "complete", "stopped", "failed")
 
     def to_json(self) -> dict[str, object]:
         """The entry of a front in the JSON of ``search`` and ``front``."""
@@ -121,6 +139,7 @@ def architecture_attributes(architecture: Architecture) -> dict[str, object]:
     """User attributes that say which network a trial is."""
     return {
         "architecture_id": architecture.id,
+        NETWORK: network_id(architecture),
         _ARCHITECTURE: json.dumps(architecture.to_dict(), separators=(",", ":")),
     }
 
@@ -143,7 +162,11 @@ def read_record(
         latency_ms=attributes.get("latency_ms"),
         share=attributes.get("budget_share"),
         seconds=attributes.get("seconds", 0.0),
-        reason=attributes.get(_REASON, ""),
+        reason=attributes.get(REASON, ""),
         weights=attributes.get("weights", ""),
         rungs=read_rungs(attributes),
+        network=attributes.get(NETWORK, ""),
+        attempt=attributes.get(ATTEMPT, 1),
+        origin=attributes.get(ORIGIN),
+        owner=Owner.from_json(attributes[OWNER]) if OWNER in attributes else None,
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 
 from nas.data.source import Split
@@ -227,18 +227,20 @@ class Reproduction:
     def _train(self, bench: Workbench, job: Job) -> Run | None:
         """Train and keep a network; None where that failed, which fails no other."""
         title = f"{job.name}, seed {job.seed}"
-        self._pace.training_starts()
+        self._pace.training_starts(title)
         self.observer.training_starts(title, job.architecture)
         try:
             bench.check_memory(job.architecture)
-            trained = bench.train_candidate(job.architecture, self.observer.training_step)
+            trained = bench.train_candidate(
+                job.architecture, partial(self.observer.training_step, title)
+            )
         except (TrainingError, TrainingMemoryError) as error:
             self._failures.append(f"{title}: {error}")
             self.observer.message(self._failures[-1])
             return None
         finally:
-            self._pace.training_ends()
-            self.observer.training_ends()
+            self._pace.training_ends(title)
+            self.observer.training_ends(title)
         run = Run(
             settings=self.settings,
             architecture=job.architecture.id,

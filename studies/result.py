@@ -55,13 +55,11 @@ class StudyResult:
     @property
     def front(self) -> tuple[TrialRecord, ...]:
         """Trained candidates that no other dominates, cheapest first."""
-        complete = self.complete
         directions: list[Direction] = [
             "maximize" if objective["direction"] == "maximize" else "minimize"
             for objective in self.objectives
         ]
-        indices = front_indices([trial.values for trial in complete], directions)
-        return tuple(sorted((complete[i] for i in indices), key=lambda t: (t.macs, t.number)))
+        return front_of(self.trials, directions)
 
     @property
     def single_task_macs(self) -> int:
@@ -90,6 +88,15 @@ class StudyResult:
             "front": [trial.to_json() for trial in self.front],
             **({"finalists": self.finalists.to_json()} if self.finalists else {}),
         }
+
+
+def front_of(
+    trials: Sequence[TrialRecord], directions: Sequence[Direction]
+) -> tuple[TrialRecord, ...]:
+    """Trained candidates that no other dominates, cheapest first."""
+    complete = [trial for trial in trials if trial.status == "complete"]
+    indices = front_indices([trial.values for trial in complete], directions)
+    return tuple(sorted((complete[i] for i in indices), key=lambda t: (t.macs, t.number)))
 
 
 def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:

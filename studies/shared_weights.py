@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
@@ -19,6 +18,7 @@ from nas.training import StepProgress, TrainingError
 from nas.training_cost import step_macs
 from search_spaces.architecture import Architecture
 from search_spaces.presets import single_task
+from studies.candidate_training import training_error
 from studies.errors import StudyError
 from studies.problem import Problem
 from studies.workbench import Workbench
@@ -50,8 +50,8 @@ def train_shared_weights(
     training = ElasticTraining(weights, data, sandwich(problem), device=bench.device)
     try:
         training.run(progress)
-    except torch.OutOfMemoryError:
-        raise TrainingError(f"shared weights: out of memory on {bench.device}") from None
+    except (RuntimeError, MemoryError, OSError) as error:
+        raise TrainingError(f"shared weights: {training_error(error, bench.device)}") from error
     return weights
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from rich import box
 from rich.table import Table
@@ -85,11 +86,12 @@ def train_one(
         observer.message(note)
     bench = open_workbench(problem, observer.data)
     bench.check_memory(architecture)
-    observer.training_starts(f"architecture {architecture.id}", architecture)
+    title = f"architecture {architecture.id}"
+    observer.training_starts(title, architecture)
     try:
-        trained = bench.train_candidate(architecture, observer.training_step)
+        trained = bench.train_candidate(architecture, partial(observer.training_step, title))
     finally:
-        observer.training_ends()
+        observer.training_ends(title)
     return SingleTraining(
         network=trained.network,
         architecture=architecture,

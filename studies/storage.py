@@ -14,6 +14,7 @@ import sqlalchemy.exc
 from sqlalchemy.engine import make_url
 
 from studies.errors import StudyError
+from studies.mirror_storage import MirrorStorage
 
 _LOCK_TIMEOUT_S = 30
 
@@ -35,7 +36,7 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         if sqlite_file(url) is None:
             return _other_storage(url)
         arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
-        return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+        return MirrorStorage(optuna.storages.RDBStorage(url, engine_kwargs=arguments))
 
 
 def artifact_folder(url: str) -> Path:

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.artifacts import FileSystemArtifactStore, download_artifact, upload_artifact
-from optuna.trial import FrozenTrial, TrialState
+from optuna.distributions import CategoricalDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
-from search_spaces.task_spec import ArchitectureError
 from studies.curves import save_learning_curves
-from studies.errors import StudyError
+from studies.errors import StudyError, TrialTakenError
+from studies.front_sampler import FrontSampler
 from studies.halving import FrontHalving, Standing
 from studies.objectives import Objective
+from studies.owner import Owner
 from studies.record import (
+    ATTEMPT,
+    NETWORK,
+    ORIGIN,
+    OWNER,
+    REASON,
+    STATUS,
     Baseline,
     Status,
     TrialRecord,
     architecture_attributes,
     outcome_attributes,
-    read_record,
 )
 from studies.rungs import RungRecord, write_rung
 from studies.storage import (
@@ -37,21 +45,16 @@ from studies.storage import (
     sqlite_file,
     storage_errors,
 )
+from studies.trial_reader import TrialReader
 
-_HOST, _PID = "host", "pid"
-_BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
+_BASELINE, _SETTINGS, _CONSTANTS = "baseline ", "settings", "constants"
 _SHARED_WEIGHTS, _SHARED_SECONDS = "shared_weights", "shared_weights_seconds"
-_STATUS, _REASON = "status", "reason"
+#: On the study, out of the dashboard's sight: the beats of a run, and who trains what all share.
+_BEAT, _CLAIM = "beat ", "claim "
 #: Where Optuna keeps the parameters of a queued trial.
 _FIXED = "fixed_params"
-
-_STATES: Mapping[TrialState, Status] = {
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "refused",
-    TrialState.FAIL: "failed",
-}
+#: Seconds in which another process names the network of a trial that it has begun.
+_NAMING_S, _POLL_S = 20.0, 0.2
 
 
 class StudyStore:
@@ -62,7 +65,10 @@ class StudyStore:
 
     def __init__(self, study: optuna.Study, url: str) -> None:
         self._study = study
+        self._storage = study._storage
+        self._reader = TrialReader()
         self.url = url
+        self.owner = Owner.here()
         self.artifacts = FileSystemArtifactStore(artifact_folder(url))
 
     @property
@@ -74,8 +80,7 @@ class StudyStore:
 
     def records(self) -> list[TrialRecord]:
         """All trials, in their order."""
-        with storage_errors(self.url):
-            return [_record(trial) for trial in self._study.get_trials(deepcopy=False)]
+        return self._reader.read(self._trials())
 
     def record(self, number: int) -> TrialRecord:
         """One trial; raises ``StudyError`` where there is none of that number."""
@@ -87,9 +92,11 @@ class StudyStore:
 
     def baselines(self) -> dict[str, Baseline]:
         """The single-task networks that were trained so far, by task."""
-        with storage_errors(self.url):
-            stored = self._study.user_attrs.get(_BASELINES, {})
-        return {task: Baseline.from_json(values) for task, values in stored.items()}
+        stored = self.attributes(_BASELINE)
+        return {
+            name.removeprefix(_BASELINE): Baseline.from_json(stored[name])
+            for name in sorted(stored)
+        }
 
     def settings(self) -> dict[str, Any]:
         """What the study was made with, as plain values."""
@@ -149,6 +156,19 @@ class StudyStore:
 
     # --- asking -------------------------------------------------------------------------------
 
+    def begin(self, space: SearchSpace, architecture: Architecture) -> int:
+        """Begin a trial of an architecture, in a single write; returns its number."""
+        parameters, choices = space.parameters(architecture), space.choices()
+        template = create_trial(
+            state=TrialState.RUNNING,
+            params=parameters,
+            distributions={name: CategoricalDistribution(choices[name]) for name in parameters},
+            user_attrs={**architecture_attributes(architecture), OWNER: self.owner.to_json()},
+        )
+        with storage_errors(self.url):
+            trial_id = self._storage.create_new_trial(self._study._study_id, template)
+            return self._storage.get_trial_number_from_id(trial_id)
+
     def ask(
         self, space: SearchSpace, sampler: optuna.samplers.BaseSampler
     ) -> tuple[int, Architecture]:
@@ -156,12 +176,34 @@ class StudyStore:
         with storage_errors(self.url):
             self._study.sampler = sampler
             trial = self._study.ask()
-            trial.set_user_attr(_HOST, socket.gethostname())
-            trial.set_user_attr(_PID, os.getpid())
+            trial.set_user_attr(OWNER, self.owner.to_json())
             architecture = space.suggest(trial)
             for name, value in architecture_attributes(architecture).items():
-                trial.set_user_attr(name, value)
+                if name not in trial.user_attrs:
+                    trial.set_user_attr(name, value)
         return trial.number, architecture
+
+    def propose(self, sampler: FrontSampler) -> Mapping[str, object]:
+        """What the front sampler would try next; empty where it finds nothing new."""
+        with storage_errors(self.url):
+            return sampler.propose(self._study)
+
+    def earlier(self, number: int, network: str) -> int | None:
+        """The trial before one, of whatever process, that trains or trained the same network.
+
+        Of two processes that come upon a network at once, so the later one turns back. Waits a
+        little for a process that has begun a trial and not said of which network.
+        """
+        patience = time.monotonic() + _NAMING_S
+        while True:
+            before = [r for r in self.records() if r.number < number]
+            same = [r for r in before if r.network == network and r.counts]
+            if same:
+                return same[0].number
+            unnamed = any(r.status == "running" and not r.network for r in before)
+            if not unnamed or time.monotonic() > patience:
+                return None
+            time.sleep(_POLL_S)
 
     def enqueue(self, space: SearchSpace, architecture: Architecture) -> None:
         """Let an architecture be asked for before anything else; raises ``ArchitectureError``."""
@@ -180,16 +222,12 @@ class StudyStore:
         note: str,
     ) -> None:
         """Write down a trained trial with its files; the last write makes it count."""
-        with storage_errors(self.url):
-            trial = self._trial(record.number)
+        with self._mine(record.number) as trial:
             for file in files:
                 upload_artifact(
                     artifact_store=self.artifacts, file_path=str(file), study_or_trial=trial
                 )
-            for name, value in outcome_attributes(record).items():
-                trial.set_user_attr(name, value)
-            for name, value in constraints.items():
-                trial.set_constraint(name, value)
+            self._write(trial, outcome_attributes(record), constraints)
             _save_note(trial, note)
             self._study.tell(record.number, list(record.values))
 
@@ -197,24 +235,26 @@ class StudyStore:
         self, number: int, samples: int, values: Sequence[float], seconds: float = 0.0
     ) -> None:
         """Write down the objectives' values of a running trial after so many samples."""
-        with storage_errors(self.url):
-            rung = RungRecord(samples=samples, values=tuple(values), seconds=seconds)
-            write_rung(self._trial(number), rung)
+        with self._mine(number) as trial:
+            write_rung(trial, RungRecord(samples=samples, values=tuple(values), seconds=seconds))
 
-    def standing(self, number: int, samples: int, halving: FrontHalving) -> Standing:
-        """Where a running trial stands among all that reported at the same rung."""
+    def standing(
+        self, number: int, samples: int, halving: FrontHalving, *, below: int | None = None
+    ) -> Standing:
+        """Where a running trial stands among all that reported at the same rung.
+
+        With ``below`` among itself and those whose numbers are smaller.
+        """
         with storage_errors(self.url):
-            return halving.standing(self._trial(number), samples)
+            return halving.standing(self._trial(number), samples, below=below)
 
     def stop(self, record: TrialRecord, constraints: Mapping[str, float]) -> None:
         """Write down a trial that was stopped early, with its reason and what it reached.
 
         The sampler learns it as worse than those that were trained to the end.
         """
-        with storage_errors(self.url):
-            trial = self._trial(record.number)
-            for name, value in outcome_attributes(record).items():
-                trial.set_user_attr(name, value)
+        with self._mine(record.number) as trial:
+            self._write(trial, outcome_attributes(record), {})
         self._prune(record.number, "stopped", record.reason, constraints)
 
     def draw_curves(self) -> None:
@@ -225,11 +265,9 @@ class StudyStore:
 
     def upload(self, number: int, file: Path) -> str:
         """Keep a file of a trial; returns its id."""
-        with storage_errors(self.url):
+        with self._mine(number) as trial:
             return upload_artifact(
-                artifact_store=self.artifacts,
-                file_path=str(file),
-                study_or_trial=self._trial(number),
+                artifact_store=self.artifacts, file_path=str(file), study_or_trial=trial
             )
 
     def refuse(
@@ -240,18 +278,13 @@ class StudyStore:
 
     def fail(self, number: int, status: Status, reason: str) -> None:
         """Write down that a training failed or was interrupted."""
-        with storage_errors(self.url):
-            trial = self._trial(number)
-            trial.set_user_attr(_STATUS, status)
-            trial.set_user_attr(_REASON, reason)
+        with self._mine(number) as trial:
+            self._write(trial, {STATUS: status, REASON: reason}, {})
             self._study.tell(number, state=TrialState.FAIL)
 
     def add_baseline(self, baseline: Baseline) -> None:
         """Write down a single-task network."""
-        with storage_errors(self.url):
-            stored = dict(self._study.user_attrs.get(_BASELINES, {}))
-            stored[baseline.task] = baseline.to_json()
-            self._study.set_user_attr(_BASELINES, stored)
+        self.set_attribute(f"{_BASELINE}{baseline.task}", baseline.to_json())
 
     def set_constants(self, constants: Metrics) -> None:
         """Write down the metrics of the best constant prediction of each task."""
@@ -284,40 +317,91 @@ class StudyStore:
             kept = [old for old in get_note(trial).split("\n") if not old.startswith(start)]
             _save_note(trial, "\n".join(kept).rstrip() + f"\n\n{line}")
 
-    def requeue_stale(self) -> list[int]:
-        """Queue again what a process that is no longer there had begun; returns the numbers."""
-        stale = []
-        with storage_errors(self.url):
-            for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                if _is_stale(trial):
-                    self.retry(trial.number)
-                    stale.append(trial.number)
-        return stale
+    # --- several processes --------------------------------------------------------------------
 
-    def retry(self, number: int) -> None:
-        """Mark a trial as interrupted and queue the same candidate again."""
+    def attempt_on(self, number: int, attempt: int) -> None:
+        """Write down how often the training of a running trial was begun."""
+        with self._mine(number) as trial:
+            trial.set_user_attr(ATTEMPT, attempt)
+
+    def queue_again(self, number: int, reason: str, *, attempt: int, same_seed: bool) -> None:
+        """Mark a trial as interrupted, and queue the same candidate as its next attempt."""
         with storage_errors(self.url):
-            trial = self._study.get_trials(deepcopy=False)[number]
+            trial = self._trials()[number]
             parameters = trial.params or trial.system_attrs.get(_FIXED)
-            self.fail(number, "interrupted", "stopped before its end; queued again")
-            if parameters:
-                kept = {n: v for n, v in trial.user_attrs.items() if n.startswith("architecture")}
-                self._study.enqueue_trial(parameters, user_attrs=kept)
+            self.fail(number, "interrupted", reason)
+            if not parameters:
+                return
+            kept = {n: v for n, v in trial.user_attrs.items() if n.startswith("architecture")}
+            kept |= {NETWORK: trial.user_attrs.get(NETWORK, ""), ATTEMPT: attempt}
+            if same_seed:
+                kept[ORIGIN] = trial.user_attrs.get(ORIGIN, number)
+            self._study.enqueue_trial(parameters, user_attrs=kept)
+
+    def beat(self, count: int) -> None:
+        """Let others know that this run is still there."""
+        self._set_hidden(f"{_BEAT}{self.owner.run}", count)
+
+    def beats(self, run: str) -> int:
+        """How often a run let know."""
+        with storage_errors(self.url):
+            return int(self._hidden().get(f"{_BEAT}{run}", 0))
+
+    def claim(self, what: str) -> None:
+        """Say that this run makes something that all runs of the study share."""
+        self._set_hidden(f"{_CLAIM}{what}", self.owner.to_json())
+
+    def claimed(self, what: str) -> Owner | None:
+        """Who makes it, None where nobody said so."""
+        with storage_errors(self.url):
+            return Owner.from_json(self._hidden().get(f"{_CLAIM}{what}"))
+
+    def _hidden(self) -> dict[str, Any]:
+        return self._storage.get_study_system_attrs(self._study._study_id)
+
+    def _set_hidden(self, name: str, value: str | int) -> None:
+        with storage_errors(self.url):
+            self._storage.set_study_system_attr(self._study._study_id, name, value)
+
+    # --- inside -------------------------------------------------------------------------------
 
     def _prune(
         self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
     ) -> None:
-        with storage_errors(self.url):
-            trial = self._trial(number)
-            trial.set_user_attr(_STATUS, status)
-            trial.set_user_attr(_REASON, reason)
-            for name, value in constraints.items():
-                trial.set_constraint(name, value)
+        with self._mine(number) as trial:
+            self._write(trial, {STATUS: status, REASON: reason}, constraints)
             self._study.tell(number, state=TrialState.PRUNED)
 
+    @contextmanager
+    def _mine(self, number: int) -> Iterator[optuna.Trial]:
+        """A trial that this process runs; raises ``TrialTakenError`` once another one ended it."""
+        with storage_errors(self.url):
+            try:
+                yield self._trial(number)
+            except UpdateFinishedTrialError:
+                raise TrialTakenError(
+                    f"trial {number} was ended by another process meanwhile"
+                ) from None
+
+    def _write(
+        self,
+        trial: optuna.Trial,
+        attributes: Mapping[str, object],
+        constraints: Mapping[str, float],
+    ) -> None:
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        for name, value in constraints.items():
+            trial.set_constraint(name, value)
+
     def _trial(self, number: int) -> optuna.Trial:
-        stored = self._study.get_trials(deepcopy=False)[number]
-        return optuna.Trial(self._study, stored._trial_id)
+        study_id = self._study._study_id
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return optuna.Trial(self._study, trial_id)
+
+    def _trials(self) -> list[FrozenTrial]:
+        with storage_errors(self.url):
+            return self._storage.get_all_trials(self._study._study_id, deepcopy=False)
 
 
 # --- opening ------------------------------------------------------------------------------------
@@ -382,34 +466,6 @@ def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
     trials = storage.get_all_trials(storage.get_study_id_from_name(name), deepcopy=False)
     times = [t.datetime_complete or t.datetime_start for t in trials]
     return max((time.timestamp() for time in times if time), default=0.0)
-
-
-def _record(trial: FrozenTrial) -> TrialRecord:
-    status = trial.user_attrs.get(_STATUS, _STATES[trial.state])
-    values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
-    try:
-        return read_record(trial.number, status, trial.user_attrs, values)
-    except ArchitectureError as error:
-        raise StudyError(
-            f"the architecture of trial {trial.number} is damaged or of another version: {error}"
-        ) from None
-
-
-def _is_stale(trial: FrozenTrial) -> bool:
-    if trial.user_attrs.get(_HOST, socket.gethostname()) != socket.gethostname():
-        return False
-    pid = trial.user_attrs.get(_PID)
-    return pid is None or pid == os.getpid() or not _is_alive(pid)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _save_note(trial: optuna.Trial, note: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
@@ -41,10 +40,11 @@ class Outcome:
 
 
 class TrialHistory:
-    """Finished trials in the order in which they ended, and the ones that go on.
+    """Finished trials, and the ones that go on.
 
-    ``finished`` only grows, ``going_on`` holds parameters by number. ``distributions`` is the union
-    of what trials asked for, in order.
+    Trials that are read at once come by number: two processes that end at about the same time do
+    not change what follows. ``finished`` only grows, ``going_on`` holds parameters by number.
+    ``distributions`` is the union of what trials asked for, in order.
     """
 
     def __init__(self, directions: Sequence[StudyDirection]) -> None:
@@ -56,14 +56,13 @@ class TrialHistory:
         self.going_on: dict[int, Params] = {}
         self.distributions: dict[str, BaseDistribution] = {}
 
-    def read(self, trials: Sequence[FrozenTrial], asking: int) -> list[Outcome]:
+    def read(self, trials: Sequence[FrozenTrial], asking: int | None) -> list[Outcome]:
         """Take in what is new; returns what has ended since. ``asking`` is left out."""
         numbers = [*self._open, *range(self._seen, len(trials))]
         self._seen = len(trials)
         self._open = [n for n in numbers if not trials[n].state.is_finished()]
         self.going_on = {n: _params(trials[n]) for n in self._open if n != asking}
-        ended = [trials[n] for n in numbers if trials[n].state.is_finished()]
-        ended.sort(key=lambda t: (t.datetime_complete or datetime.min, t.number))
+        ended = [trials[n] for n in sorted(numbers) if trials[n].state.is_finished()]
         outcomes = [self._outcome(trial) for trial in ended]
         self.finished += outcomes
         for trial in ended:

@@ -18,10 +18,10 @@ from nas.memory import check_memory
 from nas.network import Network
 from nas.pretrained import PretrainedEncoder
 from nas.tasks.task import LabelStatistics, Task
-from nas.training import Recipe, StepProgress, Training, TrainingError
+from nas.training import Recipe, StepProgress, Training
 from pruning.recovery import dense_network
 from search_spaces.architecture import Architecture
-from studies.candidate_training import CandidateTraining, Trained
+from studies.candidate_training import CandidateTraining, Trained, training_error
 from studies.errors import StudyError, UsageError
 from studies.problem import Problem
 
@@ -71,18 +71,26 @@ class Workbench:
         begins without anything learned but what ``pretrained`` gives.
         """
         start = time.monotonic()
-        trained = self.begin(architecture, network).judged_at(1.0, progress)
+        trained = self.begin(architecture, network=network).judged_at(1.0, progress)
         return replace(trained, seconds=time.monotonic() - start)
 
     def begin(
-        self, architecture: Architecture, network: Network | None = None
+        self,
+        architecture: Architecture,
+        *,
+        network: Network | None = None,
+        seed: int | None = None,
     ) -> CandidateTraining:
-        """The same training, before its first step; raises ``TrainingError`` with the reason."""
+        """The same training, before its first step; raises ``TrainingError`` with the reason.
+
+        ``seed`` is that of the weights that it begins with, by default the bench's own. Samples
+        come in the bench's order whatever it is, so that networks learn from the same.
+        """
         data = self.data.for_tasks(architecture.task_names, streams=architecture.streams)
         recipe = INHERITED_RECIPE if network is not None else Recipe()
         begun = next((p for p in self.pretrained if p.encoder == architecture.encoder), None)
         try:
-            beginning = network or dense_network(architecture, self.seed)
+            beginning = network or dense_network(architecture, self.seed if seed is None else seed)
             if network is None and begun is not None:
                 begun.load(beginning)
                 recipe = PRETRAINED_RECIPE
@@ -94,8 +102,8 @@ class Workbench:
                 device=self.device,
                 learnt=network is not None,
             )
-        except torch.OutOfMemoryError:
-            raise TrainingError(f"out of memory on {self.device}") from None
+        except (RuntimeError, MemoryError, OSError) as error:
+            raise training_error(error, self.device) from error
         return CandidateTraining(training, architecture, self.measure)
 
     def judge(self, network: Network) -> Trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -80,11 +81,17 @@ class TrainingData:
 
     def for_tasks(self, names: Sequence[str], *, streams: int) -> TrainingData:
         """The same steps for some of the tasks, without those that would teach them nothing."""
-        part = object.__new__(TrainingData)
-        part.sets, part.batch_size, part.streams = self.sets, self.batch_size, streams
+        part = copy.copy(self)
+        part.streams = streams
         part.tasks = {name: self.tasks[name] for name in names}
         part.plans = tuple(plan for plan in self.plans if self._labels_any(plan, names))
         return part
+
+    def on(self, sets: Sequence[CachedFrames]) -> TrainingData:
+        """The same batches of copies of the same frames."""
+        moved = copy.copy(self)
+        moved.sets = tuple(sets)
+        return moved
 
     def _labels_any(self, plan: BatchPlan, names: Sequence[str]) -> bool:
         """Whether a frame of the step has a label of one of the tasks."""

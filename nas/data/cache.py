@@ -13,8 +13,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -56,10 +57,49 @@ class CachedFrames:
     def __len__(self) -> int:
         return len(self.images)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Files by their place: a process of this machine maps them itself."""
+        labels = {name: _placed(array) for name, array in self.labels.items()}
+        return {**self.__dict__, "images": _placed(self.images), "labels": labels}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        labels = {name: _mapped(array) for name, array in state["labels"].items()}
+        self.__dict__.update({**state, "images": _mapped(state["images"]), "labels": labels})
+
+    def in_memory(self) -> CachedFrames:
+        """The same without files, to be sent to other machines."""
+        labels = {name: np.array(array) for name, array in self.labels.items()}
+        return replace(self, images=np.array(self.images), labels=labels)
+
     @property
     def resolution(self) -> Resolution:
         """Size of the frames."""
         return Resolution(self.images.shape[4], self.images.shape[3])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Place:
+    """Where an array lies in a file."""
+
+    file: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _placed(array: NDArray[Any]) -> NDArray[Any] | _Place:
+    if not isinstance(array, np.memmap) or array.filename is None:
+        return array
+    file = str(array.filename)
+    return _Place(file=file, offset=array.offset, shape=array.shape, dtype=array.dtype)
+
+
+def _mapped(stored: NDArray[Any] | _Place) -> NDArray[Any]:
+    if not isinstance(stored, _Place):
+        return stored
+    return np.memmap(
+        stored.file, mode="r", offset=stored.offset, shape=stored.shape, dtype=stored.dtype
+    )
 
 
 def cache_root() -> Path:

@@ -116,6 +116,36 @@ def fidelity(p: ArgumentParser, default: str = "standard with an accelerator, el
     )
 
 
+def workers(p: ArgumentParser) -> None:
+    """How many networks train at a time, and where."""
+    p.add_argument(
+        "--workers",
+        type=values.whole_number(1, 10_000),
+        metavar="N",
+        help="networks that train at a time, each in a process of its own (default: 1, with --ray "
+        "as many as fit)",
+    )
+    p.add_argument(
+        "--ray",
+        default="",
+        metavar="ADDRESS",
+        help="train on a Ray cluster: auto for the one that runs, local for one on this machine, "
+        "or its address",
+    )
+    p.add_argument(
+        "--gpus-per-trial",
+        type=_number,
+        default=0.0,
+        metavar="SHARE",
+        help="accelerators for each training on a Ray cluster, as 1 or 0.5 (default: 0)",
+    )
+    p.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="begin candidates in rounds of one for each worker: the same front each time",
+    )
+
+
 def fix(p: ArgumentParser) -> None:
     """Axes of the space that are narrowed."""
     p.add_argument(

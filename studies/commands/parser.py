@@ -130,6 +130,7 @@ def _search(commands: _Commands[_Parser]) -> None:
         metavar="on|off",
         help="stop candidates early that are behind the front (default: on)",
     )
+    options.workers(p)
     options.fix(p)
     p.add_argument(
         "--enqueue",

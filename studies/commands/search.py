@@ -59,6 +59,10 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         device=args.device,
         storage=args.storage,
         study=args.study,
+        workers=args.workers,
+        ray=args.ray,
+        gpus_per_trial=args.gpus_per_trial,
+        deterministic=args.deterministic,
         data_specs=data,
         pretrained_specs=tuple(args.pretrained),
     )

@@ -39,9 +39,9 @@ def _watch(observer: Observer) -> None:
         observer.data("synthetic", "train", done, 20)
     for title in ("single-task depth", "trial 0"):
         observer.training_starts(title, _ARCHITECTURE)
-        observer.training_step(1, 2)
-        observer.training_step(2, 2)
-        observer.training_ends()
+        observer.training_step(title, 1, 2)
+        observer.training_step(title, 2, 2)
+        observer.training_ends(title)
     observer.progress(1, 2)
     observer.trial_ends(_record(0))
     observer.front([_record(0)])
@@ -76,7 +76,7 @@ def test_long_trainings_are_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -
         observer.training_starts("trial 4", _ARCHITECTURE)
         for step in range(1, 11):
             now[0] += 10.0
-            observer.training_step(step, 10)
+            observer.training_step("trial 4", step, 10)
     lines = out.getvalue().splitlines()
     assert lines[0] == "trial 4: step 3 of 10, 1 min 10 s left"
     assert len(lines) == 3
@@ -88,7 +88,7 @@ def test_on_a_terminal_bars_and_the_front_as_it_grows() -> None:
     with display(console) as observer:
         assert isinstance(observer, LiveDisplay)
         observer.training_starts("trial 0", _ARCHITECTURE)
-        observer.training_step(3, 10)
+        observer.training_step("trial 0", 3, 10)
         with console.capture() as capture:
             console.print(observer._drawing())
         assert "step 3 of 10" in capture.get()
@@ -117,14 +117,14 @@ def test_time_left_follows_the_mean_of_what_was_trained(monkeypatch: pytest.Monk
     pace = Pace()
     assert pace.left_s() is None
     for seconds in (10.0, 20.0):
-        pace.training_starts()
-        pace.training_step(0, 4)
-        assert pace.training_left_s() == 0
+        pace.training_starts("a")
+        pace.training_step("a", 0, 4)
+        assert pace.training_left_s("a") == 0
         now[0] += seconds / 2
-        pace.training_step(2, 4)
-        assert pace.training_left_s() == pytest.approx(seconds / 2)
+        pace.training_step("a", 2, 4)
+        assert pace.training_left_s("a") == pytest.approx(seconds / 2)
         now[0] += seconds / 2
-        pace.training_ends()
+        pace.training_ends("a")
     pace.progress(2, 6)
     assert pace.left_s() == pytest.approx(15 * 4)
     assert pace.summary() == "2 of 6 done, 1 min 00 s left"
@@ -149,13 +149,13 @@ def test_time_left_begins_with_the_candidates_and_counts_stopped_ones_for_traine
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     pace = Pace()
     pace.progress(3, 6)
-    pace.training_starts()
+    pace.training_starts("a")
     now[0] = 100.0  # single-task networks and shared weights
-    pace.training_ends()
+    pace.training_ends("a")
     pace.progress(3, 6)
     for _ in range(4):  # three that are stopped early, one that is not
-        pace.training_starts()
+        pace.training_starts("a")
         now[0] += 5.0
-        pace.training_ends()
+        pace.training_ends("a")
     pace.progress(4, 6)
     assert pace.left_s() == pytest.approx(2 * 20.0)

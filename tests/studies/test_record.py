@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from random import Random
 
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import shared
 from search_spaces.space import SearchSpace
+from studies.admission import network_id
 from studies.record import (
     Baseline,
     TrialRecord,
@@ -37,7 +39,9 @@ _RECORD = TrialRecord(
 def test_a_record_comes_back_as_it_was_to_the_last_digit() -> None:
     attributes = {**architecture_attributes(_ARCHITECTURE), **outcome_attributes(_RECORD)}
     stored = json.loads(json.dumps(attributes))
-    assert read_record(7, "complete", stored, _RECORD.values) == _RECORD
+    assert read_record(7, "complete", stored, _RECORD.values) == replace(
+        _RECORD, network=network_id(_ARCHITECTURE)
+    )
 
 
 def test_metrics_stand_by_themselves_for_the_dashboard() -> None:

@@ -155,24 +155,45 @@ def test_nothing_within_the_budget_names_the_cheapest_cost(tiny: Tiny, tmp_path:
     assert not (tmp_path / "study.db").exists()
 
 
-def test_a_candidate_that_diverges_fails_alone(
-    tiny: Tiny, log: Log, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _diverging(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """The first candidates that train have a loss that is not a number, so many times."""
     losses = Training._losses_of
     doomed: list[Training] = []
 
     def diverging(training: Training, outputs: Any, batch: Any) -> Any:
-        is_candidate = len(training.data.tasks) == 3
-        if is_candidate and (not doomed or training is doomed[0]):
-            doomed[:] = [training]
-            right = losses(training, outputs, batch)
-            return {name: loss * float("nan") for name, loss in right.items()}
-        return losses(training, outputs, batch)
+        right = losses(training, outputs, batch)
+        if len(training.data.tasks) < 3:
+            return right
+        if training not in doomed and len(doomed) < most:
+            doomed.append(training)
+        factor = float("nan") if training in doomed else 1.0
+        return {name: loss * factor for name, loss in right.items()}
 
     monkeypatch.setattr(Training, "_losses_of", diverging)
+
+
+def test_a_candidate_that_diverges_is_tried_again_with_another_seed(
+    tiny: Tiny, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _diverging(monkeypatch, 1)
     result = search(tiny(), log)
-    assert [trial.status for trial in result.trials[:2]] == ["failed", "complete"]
-    assert "nan" in result.trials[0].reason
+    first, second = result.trials[:2]
+    assert [first.status, second.status] == ["interrupted", "complete"]
+    assert "nan" in first.reason
+    assert first.architecture == second.architecture
+    assert (second.attempt, second.origin) == (2, None)
+    assert result.counts()["failed"] == 0
+    assert result.counts()["complete"] == 2
+
+
+def test_a_candidate_that_always_diverges_fails_alone_with_its_reason(
+    tiny: Tiny, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _diverging(monkeypatch, 3)
+    result = search(tiny(), log)
+    assert [t.status for t in result.trials[:4]] == ["interrupted"] * 2 + ["failed", "complete"]
+    assert "nan" in result.trials[2].reason
+    assert result.trials[2].attempt == 3
     assert result.counts()["failed"] == 1
     assert result.counts()["complete"] == 2
     assert [record.status for record in log.ended].count("failed") == 1
@@ -217,14 +238,14 @@ def _ended(result: StudyResult) -> list[tuple[object, ...]]:
     ]
 
 
-def test_the_weights_that_candidates_share_are_trained_once_after_the_baselines(
+def test_the_weights_that_candidates_share_are_trained_once_before_the_baselines(
     climbed: Any,
 ) -> None:
     titles = [title for title, _ in climbed.log.trained]
     assert titles[:4] == [
+        "shared weights",
         "single-task depth",
         "single-task segmentation",
-        "shared weights",
         "trial 0",
     ]
     assert titles.count("shared weights") == 1
@@ -450,7 +471,7 @@ from studies.search import search
 class Stuck(Observer):
     def training_starts(self, title, architecture):
         print("training", title, flush=True)
-    def training_step(self, done, total):
+    def training_step(self, title, done, total):
         time.sleep(600)
 
 search(

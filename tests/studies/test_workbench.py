@@ -41,7 +41,7 @@ def test_a_network_that_has_learnt_goes_on_with_what_it_knows(
     architecture = problem_of(tiny()).reference
     network = build_network(architecture, seed=5)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    bench.begin(architecture, network)
+    bench.begin(architecture, network=network)
     assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
     after = bench.train_candidate(architecture, network=network).network.state_dict()
     assert any(not torch.equal(after[name], value) for name, value in before.items())

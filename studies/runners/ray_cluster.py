@@ -1,0 +1,283 @@
+"""Trains on a Ray cluster: Ray Tune drives the trials, the study stays Optuna's.
+
+The only place that speaks to Ray. Tune asks for a trial where its searcher is asked (``_Jobs``),
+begins it on an actor that trained another one before, and hands each result to its scheduler, which
+says whether it goes on. All of these pass on what they are told to the conductor.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+from studies.conductor import Conductor
+from studies.course import Course
+from studies.errors import StudyError
+from studies.job import Answer, Job, Later
+from studies.observer import Observer
+from studies.workbench import device_named
+from studies.worker import Worker
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+for _name, _value in _QUIET.items():
+    os.environ.setdefault(_name, _value)  # read when Ray is loaded
+
+try:
+    import ray
+    from ray import tune
+    from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+    from ray.tune.search import Searcher
+except ImportError as error:
+    raise StudyError(
+        f"--ray needs Ray Tune ({error}): pip install 'neurall-search[ray]', or train on this "
+        "machine with --workers"
+    ) from None
+
+#: Tune begins a trial on an actor that is there only where the trial waits already, so one more
+#: candidate is asked for than there are workers.
+_AHEAD = 1
+
+
+class RayRunner:
+    """Connects to a cluster, and trains there what a conductor hands out.
+
+    ``address`` is ``auto`` for the cluster that runs, ``local`` for one of this machine alone, or
+    where its head is. ``workers`` None means one for each processor, or for each accelerator's
+    share of ``gpus_per_trial``. Raises ``StudyError`` where the cluster is not there or has not
+    enough.
+    """
+
+    def __init__(self, address: str, *, workers: int | None, gpus_per_trial: float) -> None:
+        self._address, self._wanted, self._gpus = address, workers, gpus_per_trial
+        self._connected = False
+        self.workers = workers or 1
+        self.cpus = 1.0
+
+    def __enter__(self) -> Self:
+        self._connect()
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        if self._gpus:
+            room = sum(int(node.get("GPU", 0.0) / self._gpus + 1e-9) for node in nodes)
+        else:
+            room = sum(int(node.get("CPU", 0.0)) for node in nodes)
+        self.workers = self._wanted or room
+        if not room:
+            raise StudyError(
+                f"the Ray cluster {self._address} has no room for a training with "
+                f"{self._gpus:g} accelerators: its nodes have {_told(nodes)}"
+            )
+        self.cpus = cpus_each([node.get("CPU", 0.0) for node in nodes], self.workers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connected:
+            ray.shutdown()
+
+    def run(self, conductor: Conductor, course: Course, observer: Observer) -> None:
+        """Train until nothing is left; raises what the conductor raises."""
+        jobs = _Jobs(conductor, most=self.workers + _AHEAD)
+        trainable = tune.with_parameters(
+            _Training, course=_to_send(course), device=_device_name(course, self._gpus)
+        )
+        resources = {"cpu": self.cpus, "gpu": self._gpus}
+        with tempfile.TemporaryDirectory(prefix="neurall-search-ray-") as folder:
+            tuner = tune.Tuner(
+                tune.with_resources(trainable, resources),
+                tune_config=tune.TuneConfig(
+                    search_alg=jobs,
+                    scheduler=_Decisions(jobs),
+                    num_samples=-1,
+                    reuse_actors=True,
+                    trial_dirname_creator=lambda trial: trial.trial_id,
+                ),
+                run_config=tune.RunConfig(
+                    storage_path=folder,
+                    verbose=0,
+                    callbacks=[_Answers(jobs)],
+                    failure_config=tune.FailureConfig(max_failures=0),
+                ),
+            )
+            tuner.fit()
+        if jobs.error is not None:
+            raise jobs.error
+
+    def _connect(self) -> None:
+        if ray.is_initialized():
+            return
+        try:
+            ray.init(
+                address=self._address,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                include_dashboard=False if self._address == "local" else None,
+            )
+        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+            said = " ".join(str(error).split())[:300]
+            raise StudyError(
+                f"no Ray cluster at {self._address!r}: {said}; start one with ray start --head, or "
+                "use --ray local"
+            ) from None
+        self._connected = True
+
+
+def cpus_each(nodes: list[float], workers: int) -> float:
+    """Processors for each worker: as many as all of them find on nodes that have so many.
+
+    Less than one where there are more workers than processors.
+    """
+    for cpus in range(int(max(nodes)), 0, -1):
+        if sum(int(node // cpus) for node in nodes) >= workers:
+            return float(cpus)
+    return sum(nodes) / workers
+
+
+class _Jobs(Searcher):  # type: ignore[misc]
+    """What Tune asks for its next trial; remembers which of them trains what.
+
+    ``error`` is why the search has to end. A job whose worker was lost comes first again.
+    """
+
+    def __init__(self, conductor: Conductor, most: int) -> None:
+        super().__init__(metric="rung", mode="max")
+        self.conductor = conductor
+        self.error: BaseException | None = None
+        self._most = most
+        self._jobs: dict[str, Job] = {}
+        self._again: deque[Job] = deque()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune keeps its searcher in a file, and what counts is in the study."""
+        return {}
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next job; None while there is none, ``FINISHED`` after the last one."""
+        if self.error is not None:
+            return str(Searcher.FINISHED)
+        if len(self._jobs) >= self._most:
+            return None
+        try:
+            job = self._again.popleft() if self._again else self.conductor.next_job()
+        except BaseException as error:
+            self.error = error
+            return str(Searcher.FINISHED)
+        if job is None:
+            return None if self._jobs else str(Searcher.FINISHED)
+        if isinstance(job, Later):
+            return None
+        self._jobs[trial_id] = job
+        return {"job": job}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A trial ended; with an error its worker was lost, or the node with it."""
+        job = self._jobs.pop(trial_id, None)
+        if error and job is not None and self._ask(lambda: self.conductor.lost(job, _LOST)):
+            self._again.append(job)
+
+    def answered(self, trial_id: str, answer: Answer) -> bool:
+        """Whether a trial is to train on after a worker's answer."""
+        job = self._jobs[trial_id]
+        return self._ask(lambda: self.conductor.answered(job, answer))
+
+    def _ask(self, question: Any) -> bool:
+        """An answer of the conductor; where it raises, the search ends with that."""
+        try:
+            return bool(question())
+        except BaseException as error:
+            self.error = self.error or error
+            return False
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing, see above."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a search goes on from its study."""
+
+
+_LOST = "its worker or the node of it was lost"
+
+
+class _Decisions(FIFOScheduler):  # type: ignore[misc]
+    """Lets a trial go on, or stops it, as the conductor says."""
+
+    def __init__(self, jobs: _Jobs) -> None:
+        super().__init__()
+        self._jobs = jobs
+
+    def on_trial_result(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
+        """Called for each answer of a worker."""
+        goes_on = self._jobs.answered(trial.trial_id, result["answer"])
+        if self._jobs.error is not None:
+            controller.request_stop_experiment()
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+
+class _Answers(tune.Callback):  # type: ignore[misc]
+    """Forgets answers once they were taken in: Tune keeps the last result of every trial."""
+
+    def __init__(self, jobs: _Jobs) -> None:
+        self._jobs = jobs
+
+    def on_trial_result(
+        self, iteration: int, trials: Any, trial: Any, result: dict[str, Any], **_: Any
+    ) -> None:
+        """Called after the scheduler."""
+        result.pop("answer", None)
+
+
+class _Training(tune.Trainable):  # type: ignore[misc]
+    """One worker, on whichever node: a step is a rung."""
+
+    def setup(self, config: dict[str, Any], course: Course, device: str) -> None:
+        """Take the data, which travelled once, and the first job."""
+        bench = replace(course.bench, device=device_named(device))
+        self._worker = Worker(replace(course, bench=bench))
+        self._begin(config["job"])
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take another job."""
+        self._begin(new_config["job"])
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train to the next rung."""
+        rung = next(self._rungs)
+        return {"rung": rung, "answer": self._worker.answer(rung)}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Nothing: a training that was cut off begins anew."""
+
+    def _begin(self, job: Job) -> None:
+        self._rungs = iter(job.rungs)
+        self._worker.begin(job)
+
+
+def _to_send(course: Course) -> Course:
+    """The course with its data in memory: files of this machine are not there on another one."""
+    bench = course.bench
+    train = tuple(cached.in_memory() for cached in bench.train)
+    val = tuple(cached.in_memory() for cached in bench.val)
+    data = bench.data.on(train)
+    return replace(course, bench=replace(bench, train=train, val=val, data=data))
+
+
+def _device_name(course: Course, gpus: float) -> str:
+    return "cuda" if gpus and course.bench.device.type != "cpu" else "auto" if gpus else "cpu"
+
+
+def _told(nodes: list[Mapping[str, float]]) -> str:
+    words = [f"{n.get('CPU', 0):g} processors and {n.get('GPU', 0):g} accelerators" for n in nodes]
+    return "; ".join(words) or "nothing"

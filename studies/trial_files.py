@@ -1,0 +1,35 @@
+"""Writes down a candidate that was trained to its end, with its weights and a picture."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from nas.evaluation import Metrics
+from nas.tasks.task import Task
+from studies.job import Judged
+from studies.note import trial_note
+from studies.record import TrialRecord
+from studies.store import StudyStore
+
+
+def complete_trial(
+    store: StudyStore,
+    record: TrialRecord,
+    judged: Judged,
+    *,
+    constraints: Mapping[str, float],
+    baselines: Metrics,
+    tasks: Mapping[str, Task],
+) -> None:
+    """Keep its files first: the trial counts with the last write."""
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "weights.safetensors"
+        picture = Path(folder) / "predictions.png"
+        weights.write_bytes(judged.weights)
+        picture.write_bytes(judged.picture)
+        kept = replace(record, weights=store.upload(record.number, weights))
+        note = trial_note(kept, baselines, tasks)
+        store.complete(kept, constraints, [picture], note)
