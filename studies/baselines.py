@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 
 from nas.cost import cost_of
@@ -14,6 +15,9 @@ from studies.observer import Observer
 from studies.problem import Problem
 from studies.record import Baseline
 from studies.store import StudyStore
+
+#: Seconds between two looks at what other processes have trained.
+_EVERY_S = 1.0
 
 
 class Baselines:
@@ -28,16 +32,21 @@ class Baselines:
         self._problem, self._store, self._observer, self._lost = problem, store, observer, lost
         self._running: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
+        self._looks_again_at = 0.0
 
     def next_job(self) -> Job | Later | None:
         """A training that is missing; None once all are there."""
         if "metrics" in self.__dict__:
             return None
-        missing = [task for task in self._problem.tasks if task not in self._store.baselines()]
+        if time.monotonic() < self._looks_again_at:
+            return LATER
+        there = self._store.baselines()
+        missing = [task for task in self._problem.tasks if task not in there]
         for task in missing:
             if task not in self._running.values() and self._claims(task):
                 return self._begin(task)
         if missing:
+            self._looks_again_at = time.monotonic() + _EVERY_S
             return LATER
         for task in small_denominators(self.metrics, self._problem.tasks):
             self._observer.message(
@@ -53,6 +62,7 @@ class Baselines:
     def answered(self, job: Job, answer: Answer) -> None:
         """Take in what came of one; raises ``StudyError`` where it cannot be trained."""
         task = self._end(job)
+        self._looks_again_at = 0.0
         if isinstance(answer, Failure):
             raise StudyError(f"the {job.title} network cannot be trained: {answer.reason}")
         if task not in self._store.baselines():

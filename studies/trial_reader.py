@@ -20,25 +20,35 @@ _STATES: Mapping[TrialState, Status] = {
 
 
 class TrialReader:
-    """Remembers records of trials that ended: these do not change any more."""
+    """Remembers what it read of each trial, as long as the storage hands out the same object.
+
+    A storage replaces a trial that changed (``studies.mirror_storage``), or has a new object each
+    time; one that ended does not change any more.
+    """
 
     def __init__(self) -> None:
-        self._ended: dict[int, TrialRecord] = {}
+        self._known: dict[int, tuple[FrozenTrial, TrialRecord]] = {}
 
     def read(self, trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
         """The records of all trials of one study; raises ``StudyError`` for damaged ones."""
-        return [self._ended.get(trial.number) or self._read(trial) for trial in trials]
+        return [self.read_one(trial) for trial in trials]
 
-    def _read(self, trial: FrozenTrial) -> TrialRecord:
-        status = trial.user_attrs.get(STATUS, _STATES[trial.state])
-        values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
-        try:
-            record = read_record(trial.number, status, trial.user_attrs, values)
-        except ArchitectureError as error:
-            raise StudyError(
-                f"the architecture of trial {trial.number} is damaged or of another version: "
-                f"{error}"
-            ) from None
-        if trial.state.is_finished():
-            self._ended[trial.number] = record
+    def read_one(self, trial: FrozenTrial) -> TrialRecord:
+        """The record of one; raises ``StudyError`` where it is damaged."""
+        known = self._known.get(trial.number)
+        if known is not None and (known[0] is trial or known[0].state.is_finished()):
+            return known[1]
+        record = _read(trial)
+        self._known[trial.number] = trial, record
         return record
+
+
+def _read(trial: FrozenTrial) -> TrialRecord:
+    status = trial.user_attrs.get(STATUS, _STATES[trial.state])
+    values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
+    try:
+        return read_record(trial.number, status, trial.user_attrs, values)
+    except ArchitectureError as error:
+        raise StudyError(
+            f"the architecture of trial {trial.number} is damaged or of another version: {error}"
+        ) from None
