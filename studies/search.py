@@ -83,6 +83,7 @@ class Search:
             self.problem.name,
             self.problem.objectives,
             study_settings(self.problem),
+            self.config.artifacts,
         )
         try:
             self._search(store, begin)

@@ -59,6 +59,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         device=args.device,
         storage=args.storage,
         study=args.study,
+        artifacts=args.artifacts,
         data_specs=data,
         pretrained_specs=tuple(args.pretrained),
     )
