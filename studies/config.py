@@ -38,8 +38,8 @@ class SearchConfig:
     name made of all that makes trials comparable. ``storage`` may hold a password, so it is not
     printed. ``artifacts`` is the folder of the trials' files; empty means the one that the study
     has, for a new one beside a storage that is a file, else in the working directory.
-    ``data_specs`` and ``pretrained_specs`` say how a command line named ``sources`` and ``pretrained``, so
-    that the study can open them again; empty for those that a script made.
+    ``data_specs`` and ``pretrained_specs`` say how a command line named ``sources`` and
+    ``pretrained``, so that the study can open them again; empty for those that a script made.
     """
 
     sources: tuple[DataSource, ...]

@@ -7,10 +7,12 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -135,18 +137,22 @@ class Mysql:
         return True
 
 
-Server = Postgresql | Mysql
+AnyServer = TypeVar("AnyServer", Postgresql, Mysql)
 
 
 @contextmanager
-def running(kind: type[Server], folder: Path) -> Iterator[Server]:
-    """A server while the tests need it; skips them where it is not installed."""
-    server = kind(folder)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
+def running(kind: type[AnyServer]) -> Iterator[AnyServer]:
+    """A server while the tests need it; skips them where it is not installed.
+
+    Not in pytest's folders, which other users may not enter.
+    """
+    with tempfile.TemporaryDirectory(prefix="neurall-", ignore_cleanup_errors=True) as folder:
+        server = kind(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 def _postgresql_binaries() -> Path:
@@ -183,9 +189,6 @@ def _unprivileged(folder: Path, *users: str) -> int | None:
         with suppress(KeyError):
             account = pwd.getpwnam(user)
             os.chown(folder, account.pw_uid, account.pw_gid)
-            for parent in folder.parents:  # pytest's folders are closed to others
-                if parent.owner() == "root" and len(parent.parts) > 2:
-                    parent.chmod(parent.stat().st_mode | 0o111)
             return account.pw_uid
     raise LookupError(f"none of the users {', '.join(users)} is there")
 
