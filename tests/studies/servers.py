@@ -97,7 +97,10 @@ class Mysql:
         first.chmod(0o644)
         options = [f"--datadir={self._folder}/data", f"--socket={self._socket}"]
         options += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--init-file={first}"]
-        options += ["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"]
+        options += [
+            "--innodb-buffer-pool-size=32M",
+            "--innodb-flush-log-at-trx-commit=2",
+        ]  # what was committed outlives a kill
         self._server = subprocess.Popen(
             [str(_binary("mariadbd")), "--no-defaults", *options],
             stdin=subprocess.DEVNULL,
