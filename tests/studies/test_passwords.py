@@ -139,6 +139,7 @@ def _studies(port: int) -> list[dict[str, object]]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("any_storage", ["journal", "postgresql", "mysql"], indirect=True)
 def test_the_dashboard_serves_every_storage(any_storage: str, here: Path) -> None:
     optuna.create_study(study_name="one", storage=_opened(any_storage))
     with socket.socket() as free:
