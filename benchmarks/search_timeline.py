@@ -14,6 +14,7 @@ from studies.observer import Observer
 from studies.pareto import Direction, front_indices
 from studies.problem import Problem
 from studies.record import TrialRecord
+from studies.storage import existing_storage
 from studies.store import load_study
 
 
@@ -79,9 +80,10 @@ def shared_spending(problem: Problem) -> float:
 
 def _seconds(url: str, name: str) -> dict[int, float]:
     """Seconds of every ended trial but those that were interrupted and begun again."""
+    study = optuna.load_study(study_name=name, storage=existing_storage(url))
     return {
         trial.number: trial.duration.total_seconds()
-        for trial in optuna.load_study(study_name=name, storage=url).get_trials(deepcopy=False)
+        for trial in study.get_trials(deepcopy=False)
         if trial.duration is not None and trial.user_attrs.get("status") != "interrupted"
     }
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from search_spaces.spelling import unknown
 from studies.commands.parser import COMMANDS, PROGRAM, make_parser
 from studies.errors import UsageError
+from studies.redaction import redacted
 
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Errors by name, so that none of the modules that define them is loaded to answer ``--help``.
@@ -82,7 +83,7 @@ def _answer(error: Exception) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+    print(f"{PROGRAM}: {redacted(' '.join(text.split()))}", file=sys.stderr)
 
 
 def _reader_left() -> int:

@@ -40,9 +40,11 @@ class SearchConfig:
     each with ``gpus_per_trial`` accelerators. A ``deterministic`` search begins candidates in
     rounds, so that with as many workers the result is the same each time. ``pretrained`` are
     weights with which candidates and baselines of the same encoder begin. ``study`` empty means a
-    name made of all that makes trials comparable. ``data_specs`` and ``pretrained_specs`` say how
-    a command line named ``sources`` and ``pretrained``, so that the study can open them again;
-    empty for those that a script made.
+    name made of all that makes trials comparable. ``storage`` may hold a password, so it is not
+    printed. ``artifacts`` is the folder of the trials' files; empty means the one that the study
+    has, for a new one beside a storage that is a file, else in the working directory.
+    ``data_specs`` and ``pretrained_specs`` say how a command line named ``sources`` and
+    ``pretrained``, so that the study can open them again; empty for those that a script made.
     """
 
     sources: tuple[DataSource, ...]
@@ -62,8 +64,9 @@ class SearchConfig:
     pretrained: tuple[PretrainedEncoder, ...] = ()
     seed: int = 0
     device: str = "auto"
-    storage: str = DEFAULT_STORAGE
+    storage: str = field(default=DEFAULT_STORAGE, repr=False)
     study: str = ""
+    artifacts: str = ""
     workers: int | None = None
     ray: str = ""
     gpus_per_trial: float = 0.0

@@ -6,10 +6,11 @@ import errno
 import socket
 import sys
 
-from optuna.artifacts import FileSystemArtifactStore
-
+from studies.artifact_store import AtomicArtifactStore
 from studies.errors import StudyError
-from studies.storage import artifact_folder, existing_storage
+from studies.redaction import shown
+from studies.storage import existing_storage
+from studies.store import artifact_folders
 
 _HOST = "localhost"
 
@@ -23,8 +24,8 @@ def serve(url: str, port: int) -> None:
     check_port(port)
     import optuna_dashboard  # takes a third of a second to import
 
-    print(f"http://{_HOST}:{port}/ shows {url}, Ctrl-C ends it", file=sys.stderr)
-    files = FileSystemArtifactStore(artifact_folder(url))
+    print(f"http://{_HOST}:{port}/ shows {shown(url)}, Ctrl-C ends it", file=sys.stderr)
+    files = AtomicArtifactStore(*artifact_folders(url))
     try:
         optuna_dashboard.run_server(storage, host=_HOST, port=port, artifact_store=files)
     except KeyboardInterrupt:  # the way to end it

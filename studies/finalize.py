@@ -35,6 +35,7 @@ from studies.observer import Observer
 from studies.pace import Pace
 from studies.problem import problem_of
 from studies.record import TrialRecord
+from studies.redaction import shown
 from studies.result import StudyResult, read_result
 from studies.shared_weights import load_weights
 from studies.single_training import check_tasks
@@ -94,7 +95,7 @@ class Finalized:
         finalists = self.result.finalists
         return {
             "study": self.result.study,
-            "storage": self.result.storage,
+            "storage": shown(self.result.storage),
             "finalists": finalists.to_json() if finalists else None,
             "failures": list(self.failures),
             "interrupted": self.interrupted,

@@ -10,6 +10,7 @@ from nas.quantity import written
 from studies.estimate import Estimate, estimate
 from studies.figures import duration
 from studies.problem import Problem
+from studies.redaction import shown
 from studies.store import find_study
 
 _SAMPLES = 300
@@ -39,7 +40,7 @@ class Forecast:
         return [
             config.budget.explain(),
             *problem.notes,
-            f"study {problem.name} in {config.storage}",
+            f"study {problem.name} in {shown(config.storage)}",
             f"tasks {names}; data {', '.join(source.name for source in problem.sources)}",
             f"space of {problem.space.size():.2g} networks: {self.share:.0%} of {_SAMPLES} samples "
             f"fit, they cost {written('macs', self.cheapest)} to {written('macs', self.dearest)}",
@@ -55,7 +56,7 @@ class Forecast:
         problem, config = self.problem, self.problem.config
         return {
             "study": problem.name,
-            "storage": config.storage,
+            "storage": shown(config.storage),
             "tasks": list(problem.tasks),
             "budget": config.budget.to_dict(),
             "share_within_budget": self.share,

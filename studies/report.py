@@ -18,6 +18,7 @@ from studies.errors import StudyError
 from studies.figures import percent, short_metric
 from studies.finalists_report import finalist_lines, finalist_tables
 from studies.record import TrialRecord
+from studies.redaction import shown
 from studies.result import StudyResult
 
 #: Columns of the page where the output is no terminal.
@@ -35,7 +36,7 @@ def print_report(
     ``named``: it is not the study last written, so the next commands must name it.
     """
     console = console or page()
-    console.print(Text(f"study {result.study}\nin {result.storage}"), soft_wrap=True)
+    console.print(Text(f"study {result.study}\nin {shown(result.storage)}"), soft_wrap=True)
     console.print(Text(_counted(result)))
     if result.baselines:
         console.print(baseline_table(result))
@@ -191,7 +192,8 @@ def warnings(result: StudyResult) -> list[str]:
 def next_commands(result: StudyResult, *, named: bool = False) -> list[str]:
     """What one would type next; storage and study are told where they are not the default."""
     best = best_of(result).number
-    storage = "" if result.storage == DEFAULT_STORAGE else f" --storage {quote(result.storage)}"
+    url = quote(shown(result.storage))
+    storage = "" if result.storage == DEFAULT_STORAGE else f" --storage {url}"
     where = storage + (f" --study {quote(result.study)}" if named else "")
     finalize = [] if result.finalists else [f"{PROGRAM} finalize{where}"]
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from studies.errors import StudyError
@@ -11,6 +11,7 @@ from studies.finalists import Finalists
 from studies.finalists_record import read_finalists
 from studies.pareto import Direction, front_indices
 from studies.record import Baseline, TrialRecord
+from studies.redaction import shown
 from studies.store import StudyStore
 
 _SETTINGS = ("objectives", "budget", "fidelity", "primary", "directions")
@@ -20,16 +21,17 @@ _SETTINGS = ("objectives", "budget", "fidelity", "primary", "directions")
 class StudyResult:
     """A study as it stands.
 
-    ``objectives`` are name, direction and unit of each; ``primary`` and ``directions`` say which
-    metric of a task counts, and which way is better; ``constants`` are the metrics of the best
-    constant prediction by task; ``inherits`` says that candidates
-    trained on from shared weights.
+    ``storage`` is its URL as it was given, so it may hold a password; what is printed or written
+    does not. ``objectives`` are name, direction and unit of each; ``primary`` and ``directions``
+    say which metric of a task counts, and which way is better; ``constants`` are the metrics of the
+    best constant prediction by task; ``inherits`` says that candidates trained on from shared
+    weights.
     ``finalists`` are networks that were trained anew over several seeds and judged on the test
     split, None where none was.
     """
 
     study: str
-    storage: str
+    storage: str = field(repr=False)
     objectives: tuple[Mapping[str, str], ...]
     budget: Mapping[str, Any]
     fidelity: str
@@ -80,7 +82,7 @@ class StudyResult:
         """The document of ``search --json`` and ``front --json``."""
         return {
             "study": self.study,
-            "storage": self.storage,
+            "storage": shown(self.storage),
             "objectives": [dict(objective) for objective in self.objectives],
             "budget": dict(self.budget),
             "trials": self.counts(),
@@ -105,8 +107,8 @@ def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
     missing = [name for name in _SETTINGS if name not in settings]
     if missing:
         raise StudyError(
-            f"study {store.name} in {store.url} has no {', '.join(missing)}: it is damaged or of "
-            "another version; use another --study"
+            f"study {store.name} in {shown(store.url)} has no {', '.join(missing)}: it is damaged "
+            "or of another version; use another --study"
         )
     baselines, trials = store.baselines(), tuple(store.records())
     return StudyResult(

@@ -72,6 +72,7 @@ class Search:
             self.problem.name,
             self.problem.objectives,
             study_settings(self.problem),
+            self.config.artifacts,
         )
         with Heartbeat(store.beat):
             try:

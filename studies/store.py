@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore, download_artifact, upload_artifact
+from optuna.artifacts import download_artifact, upload_artifact
 from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
+from studies.artifact_store import AtomicArtifactStore
 from studies.curves import save_learning_curves
 from studies.errors import StudyError, TrialTakenError
 from studies.front_sampler import FrontSampler
@@ -37,17 +38,20 @@ from studies.record import (
     architecture_attributes,
     outcome_attributes,
 )
+from studies.redaction import shown
 from studies.rungs import RungRecord, write_rung
 from studies.storage import (
     artifact_folder,
     existing_storage,
+    is_server,
     open_storage,
-    sqlite_file,
     storage_errors,
+    storage_exists,
 )
 from studies.trial_reader import TrialReader
 
 _BASELINE, _SETTINGS, _CONSTANTS = "baseline ", "settings", "constants"
+_ARTIFACTS = "artifact_folder"
 _SHARED_WEIGHTS, _SHARED_SECONDS = "shared_weights", "shared_weights_seconds"
 #: On the study, out of the dashboard's sight: the beats of a run, and who trains what all share.
 _BEAT, _CLAIM = "beat ", "claim "
@@ -69,7 +73,7 @@ class StudyStore:
         self._reader = TrialReader()
         self.url = url
         self.owner = Owner.here()
-        self.artifacts = FileSystemArtifactStore(artifact_folder(url))
+        self.artifacts = AtomicArtifactStore(_files_of(study, url))
 
     @property
     def name(self) -> str:
@@ -149,9 +153,7 @@ class StudyStore:
                     artifact_store=self.artifacts, artifact_id=artifact, file_path=str(path)
                 )
             except (OSError, optuna.artifacts.exceptions.ArtifactNotFound) as error:
-                raise StudyError(
-                    f"{what} are not in {artifact_folder(self.url)}: {error}"
-                ) from None
+                raise StudyError(f"{what} are not in {self.artifacts.folder}: {error}") from None
             return path.read_bytes()
 
     # --- asking -------------------------------------------------------------------------------
@@ -408,12 +410,18 @@ class StudyStore:
 
 
 def create_study(
-    url: str, name: str, objectives: Sequence[Objective], settings: Mapping[str, object]
+    url: str,
+    name: str,
+    objectives: Sequence[Objective],
+    settings: Mapping[str, object],
+    artifacts: str = "",
 ) -> StudyStore:
     """Create a study, or open it where it is already there.
 
-    Raises ``StudyError`` where the storage cannot be used, or a study of that name has other
-    settings, so that its trials would not compare.
+    ``artifacts`` names the folder of its trials' files; empty means the one it has, for a new study
+    the one that follows from the storage. Raises ``StudyError`` where the storage or the folder
+    cannot be used, or a study of that name has other settings, so that its trials would not
+    compare.
     """
     with storage_errors(url):
         study = optuna.create_study(
@@ -432,7 +440,7 @@ def create_study(
                 f"study {name!r} was made with another {', '.join(changed)}: its trials would not "
                 "compare; use another --study name"
             )
-        artifact_folder(url).mkdir(exist_ok=True)
+        _choose_folder(study, url, artifacts)
     return StudyStore(study, url)
 
 
@@ -443,23 +451,56 @@ def load_study(url: str, name: str = "") -> StudyStore:
         names = [s.study_name for s in storage.get_all_studies() if _SETTINGS in s.user_attrs]
         if name and name not in names:
             raise StudyError(
-                f"there is no study {name!r} in {url}, there are: {', '.join(names) or 'none'}"
+                f"there is no study {name!r} in {shown(url)}, there are: "
+                f"{', '.join(names) or 'none'}"
             )
         if not names:
-            raise StudyError(f"there is no study in {url}, run neurall-search first")
+            raise StudyError(f"there is no study in {shown(url)}, run neurall-search first")
         chosen = name or max(names, key=lambda n: _last_written(storage, n))
         return StudyStore(optuna.load_study(study_name=chosen, storage=storage), url)
 
 
 def find_study(url: str, name: str) -> StudyStore | None:
     """A study by name, None where it was not begun yet; raises ``StudyError``."""
+    if not storage_exists(url):
+        return None
     with storage_errors(url):
-        file = sqlite_file(url)
-        if file is not None and not file.is_file():
-            return None
         storage = open_storage(url)
         names = [study.study_name for study in storage.get_all_studies()]
         return load_study(url, name) if name in names else None
+
+
+def artifact_folders(url: str) -> list[Path]:
+    """The folders of the files of all studies of a storage; raises ``StudyError``."""
+    storage = existing_storage(url)
+    with storage_errors(url):
+        named = [study.user_attrs.get(_ARTIFACTS, "") for study in storage.get_all_studies()]
+    return [artifact_folder(url, name) for name in dict.fromkeys([*named, ""])]
+
+
+def _files_of(study: optuna.Study, url: str) -> Path:
+    with storage_errors(url):
+        return artifact_folder(url, study.user_attrs.get(_ARTIFACTS, ""))
+
+
+def _choose_folder(study: optuna.Study, url: str, named: str) -> None:
+    """Make the folder of a study's files; write it down where the URL does not tell it."""
+    known = study.user_attrs.get(_ARTIFACTS, "")
+    folder = artifact_folder(url, named or known)
+    if known and not named and not folder.is_dir():
+        raise StudyError(
+            f"study {study.study_name} keeps the files of its trials in {folder}, which is not "
+            "here: mount it, or name another folder with --artifacts"
+        )
+    try:
+        folder.mkdir(parents=bool(named), exist_ok=True)
+    except OSError as error:
+        raise StudyError(
+            f"files of trials cannot be kept in {folder}: {error.strerror}; name another folder "
+            "with --artifacts"
+        ) from None
+    if named or (is_server(url) and not known):
+        study.set_user_attr(_ARTIFACTS, str(folder))
 
 
 def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:

@@ -12,7 +12,10 @@ from studies.commands import values
 
 DEFAULT_STORAGE = "sqlite:///neurall-search.db"
 _LARGEST_SEED = 2**31 - 1
-STORAGE_HELP = f"where studies are kept (default: {DEFAULT_STORAGE})"
+STORAGE_HELP = (
+    "where studies are kept: sqlite:///FILE, postgresql://…, mysql://… or, in a shared folder, "
+    f"journal:FILE (default: {DEFAULT_STORAGE})"
+)
 
 
 def budget(p: ArgumentParser) -> None:
@@ -177,6 +180,17 @@ def storage(p: ArgumentParser, default: str = "the one last written") -> None:
     """Which study."""
     p.add_argument("--storage", default=DEFAULT_STORAGE, metavar="URL", help=STORAGE_HELP)
     p.add_argument("--study", default="", metavar="NAME", help=f"by default {default}")
+
+
+def artifacts(p: ArgumentParser) -> None:
+    """Where files are kept."""
+    p.add_argument(
+        "--artifacts",
+        default="",
+        metavar="FOLDER",
+        help="keep weights and pictures of trials there; the study remembers it (default: beside "
+        "the storage's file, for a database server neurall-search.artifacts in this folder)",
+    )
 
 
 def plot(p: ArgumentParser) -> None:

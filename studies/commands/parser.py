@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from search_spaces.presets import preset_forms
 from studies.commands import options, values
+from studies.redaction import redacted
 
 PROGRAM = "neurall-search"
 #: Where each command is: its module has ``run(args) -> exit code``.
@@ -49,7 +50,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         command = f" {self.prog.partition(' ')[2]}".rstrip()
-        line = " ".join(message.split())
+        line = redacted(" ".join(message.split()))
         self.exit(2, f"{PROGRAM}: error: {line} (see {PROGRAM}{command} --help)\n")
 
 
@@ -140,6 +141,7 @@ def _search(commands: _Commands[_Parser]) -> None:
         help="a network to try first; may be repeated",
     )
     options.storage(p, "the one of the same settings")
+    options.artifacts(p)
     p.add_argument("--dry-run", action="store_true", help="say what would run, and stop")
     options.as_json(p)
 

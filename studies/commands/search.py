@@ -59,6 +59,7 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
         device=args.device,
         storage=args.storage,
         study=args.study,
+        artifacts=args.artifacts,
         workers=args.workers,
         ray=args.ray,
         gpus_per_trial=args.gpus_per_trial,

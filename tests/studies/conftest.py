@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +39,7 @@ from studies.result import StudyResult
 from studies.search import Search, search
 from studies.store import StudyStore, load_study
 from studies.workbench import Trained, Workbench
+from tests.studies.servers import Mysql, Postgresql, running
 
 #: So little that a network trains in a fraction of a second; it learns next to nothing.
 TINY = Fidelity(
@@ -91,6 +93,31 @@ def unsynchronized() -> Iterator[None]:
     event.listen(Engine, "connect", relax)
     yield
     event.remove(Engine, "connect", relax)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A PostgreSQL of the tests' own."""
+    with running(Postgresql) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[Mysql]:
+    """A MariaDB of the tests' own."""
+    with running(Mysql) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "journal", "postgresql", "mysql"])
+def any_storage(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new storage, of every kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/study.db"
+    if request.param == "journal":
+        return f"journal://{tmp_path}/study.log"
+    server: Postgresql | Mysql = request.getfixturevalue(request.param)
+    return server.new_database(f"d{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from studies.commands.parser import (
     make_parser,
 )
 from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig, SharedWeights
+from studies.patience import PATIENCE_VARIABLE
 from studies.problem import problem_of
 from studies.result import StudyResult, read_result
 from studies.samplers import SAMPLERS
@@ -45,6 +46,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Commands run in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(studies.storage, "_LOCK_TIMEOUT_S", 0.2)
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.2")
     return tmp_path
 
 

@@ -12,6 +12,7 @@ from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.space import SearchSpace
 from studies.errors import StudyError
 from studies.objectives import objectives_named
+from studies.patience import PATIENCE_VARIABLE
 from studies.storage import existing_storage
 from studies.store import create_study, load_study
 
@@ -25,6 +26,7 @@ def test_a_locked_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     url = f"sqlite:///{tmp_path}/study.db"
     create_study(url, "one", _OBJECTIVES, _SETTINGS)
     monkeypatch.setattr(studies.storage, "_LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.2")
     waiting = load_study(url)
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     connection.execute("BEGIN EXCLUSIVE")

@@ -1,0 +1,111 @@
+"""Optuna's journal: a file to which machines with a shared folder append."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+from studies.errors import StudyError
+
+#: After so long a lock counts as left behind by a process that was killed. Who holds one writes a
+#: line and syncs it, which takes milliseconds, and on a network folder that stalls some seconds.
+_LOCK_GRACE_S = 30
+_FIRST_BYTES = b'{"op_code":'
+_BLOCK_BYTES = 4096
+
+
+def open_journal(file: Path) -> JournalStorage:
+    """Open a journal, a new one where there is none; raises ``OSError`` and ``StudyError``."""
+    return JournalStorage(JournalFile(file))
+
+
+class JournalFile(JournalFileBackend):
+    """Optuna's file, in which a line that was cut off spoils none that follows.
+
+    A process that is killed, or a disk that gets full, leaves half a line. Optuna appends to that,
+    and nobody can read the file any more; here it is cut away by whoever writes next.
+
+    The lock is a file that is created exclusively, which NFS does since its third version. Optuna's
+    default, a symbolic link, waits for ever for a lock left behind beside a relative path: the link
+    leads nowhere, so its age is never known.
+    """
+
+    def __init__(self, file: Path) -> None:
+        path = str(file.resolve())
+        super().__init__(path, JournalFileOpenLock(path, grace_period=_LOCK_GRACE_S))
+        self._check()
+
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+        """Records from one on; raises ``StudyError`` where the file is damaged."""
+        try:
+            for record in super().read_logs(log_number_from):
+                if not isinstance(record, dict) or "op_code" not in record:
+                    raise ValueError("a line is no record")
+                yield record
+        except ValueError as error:
+            raise StudyError(
+                f"journal {self._file_path} is damaged ({error}); move it away or use another "
+                "--storage"
+            ) from None
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append records, all or none of them; raises ``OSError``."""
+        lines = b"".join(_line(record) for record in logs)
+        with self._locked(), open(self._file_path, "a+b", buffering=0) as file:
+            end = _end_of_lines(file)
+            file.truncate(end)
+            try:
+                _write(file, lines)
+            except BaseException:
+                file.truncate(end)
+                raise
+            os.fsync(file.fileno())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._lock.acquire()
+        try:
+            yield
+        finally:
+            with suppress(RuntimeError):  # it took so long that another process took it over
+                self._lock.release()
+
+    def _check(self) -> None:
+        """Nothing is cut off a file that is no journal."""
+        with open(self._file_path, "rb") as file:
+            begin = file.read(len(_FIRST_BYTES))
+        if not _FIRST_BYTES.startswith(begin):
+            raise StudyError(
+                f"{self._file_path} is no journal of Optuna; name another file with --storage"
+            )
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, separators=(",", ":")).encode() + b"\n"
+
+
+def _write(file: io.FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _end_of_lines(file: io.FileIO) -> int:
+    """Where the last whole line ends."""
+    end = file.seek(0, os.SEEK_END)
+    start = end
+    while start:
+        start = max(0, start - _BLOCK_BYTES)
+        file.seek(start)
+        newline = file.read(_BLOCK_BYTES).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+    return 0
