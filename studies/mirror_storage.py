@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+_TOGETHER = "together"
 
 
 class MirrorStorage(BaseStorage):
@@ -29,9 +34,25 @@ class MirrorStorage(BaseStorage):
     """
 
     def __init__(self, backend: RDBStorage) -> None:
+        backend.scoped_session = scoped_session(sessionmaker(bind=backend.engine, class_=_Session))
         self._backend = backend
         self._lock = threading.RLock()
         self._studies: dict[int, _Trials] = {}
+
+    def together(self, write: Callable[[], None]) -> None:
+        """Commit once what ``write`` writes from this thread: 20 commits take a disk 0.3 s."""
+        session = self._backend.scoped_session()
+        session.info[_TOGETHER] = True
+        try:
+            write()
+            session.info[_TOGETHER] = False
+            session.commit()
+        except SQLAlchemyError as error:
+            session.rollback()
+            raise StorageInternalError("written together") from error
+        finally:
+            session.info[_TOGETHER] = False
+            session.close()
 
     # --- studies ------------------------------------------------------------------------------
 
@@ -177,6 +198,20 @@ class MirrorStorage(BaseStorage):
                 if trial_id in trials.numbers:
                     trial = self._backend.get_trial(trial_id)
                     trials.own(trial) if mine else trials.take([trial])
+
+
+class _Session(Session):
+    """A session of Optuna's: it commits and closes after every call but within ``together``."""
+
+    def commit(self) -> None:
+        if self.info.get(_TOGETHER):
+            self.flush()
+        else:
+            super().commit()
+
+    def close(self) -> None:
+        if not self.info.get(_TOGETHER):
+            super().close()
 
 
 class _Trials:

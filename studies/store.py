@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from studies.front_sampler import FrontSampler
 from studies.halving import FrontHalving, Standing
 from studies.objectives import Objective
 from studies.owner import Owner
+from studies.patient_storage import PatientStorage
 from studies.record import (
     ATTEMPT,
     NETWORK,
@@ -68,6 +70,7 @@ class StudyStore:
     """
 
     def __init__(self, study: optuna.Study, url: str) -> None:
+        assert isinstance(study._storage, PatientStorage)
         self._study = study
         self._storage = study._storage
         self._reader = TrialReader()
@@ -220,25 +223,28 @@ class StudyStore:
         self,
         record: TrialRecord,
         constraints: Mapping[str, float],
-        files: Sequence[Path],
+        *,
+        weights: Path,
+        picture: Path,
         note: str,
     ) -> None:
         """Write down a trained trial with its files; the last write makes it count."""
-        with self._mine(record.number) as trial:
-            for file in files:
-                upload_artifact(
-                    artifact_store=self.artifacts, file_path=str(file), study_or_trial=trial
-                )
-            self._write(trial, outcome_attributes(record), constraints)
-            _save_note(trial, note)
-            self._study.tell(record.number, list(record.values))
+
+        def write(trial: optuna.Trial) -> None:
+            kept = replace(record, weights=self._upload(trial, weights))
+            self._upload(trial, picture)
+            _set(trial, outcome_attributes(kept), constraints)
+            _first_note(trial, note)
+
+        self._write(record.number, write)
+        self._tell(record.number, list(record.values))
 
     def report_rung(
         self, number: int, samples: int, values: Sequence[float], seconds: float = 0.0
     ) -> None:
         """Write down the objectives' values of a running trial after so many samples."""
-        with self._mine(number) as trial:
-            write_rung(trial, RungRecord(samples=samples, values=tuple(values), seconds=seconds))
+        rung = RungRecord(samples=samples, values=tuple(values), seconds=seconds)
+        self._write(number, lambda trial: write_rung(trial, rung))
 
     def standing(
         self, number: int, samples: int, halving: FrontHalving, *, below: int | None = None
@@ -255,9 +261,9 @@ class StudyStore:
 
         The sampler learns it as worse than those that were trained to the end.
         """
-        with self._mine(record.number) as trial:
-            self._write(trial, outcome_attributes(record), {})
-        self._prune(record.number, "stopped", record.reason, constraints)
+        self._prune(
+            record.number, "stopped", record.reason, constraints, outcome_attributes(record)
+        )
 
     def draw_curves(self) -> None:
         """Show the dashboard the first objective of all trials at their rungs, as they are now."""
@@ -265,24 +271,16 @@ class StudyStore:
             title = (self._study.metric_names or [""])[0]
             save_learning_curves(self._study, title=title)
 
-    def upload(self, number: int, file: Path) -> str:
-        """Keep a file of a trial; returns its id."""
-        with self._mine(number) as trial:
-            return upload_artifact(
-                artifact_store=self.artifacts, file_path=str(file), study_or_trial=trial
-            )
-
     def refuse(
         self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
     ) -> None:
         """Write down why a candidate is not trained; the sampler learns it as infeasible."""
-        self._prune(number, status, reason, constraints)
+        self._prune(number, status, reason, constraints, {})
 
     def fail(self, number: int, status: Status, reason: str) -> None:
         """Write down that a training failed or was interrupted."""
-        with self._mine(number) as trial:
-            self._write(trial, {STATUS: status, REASON: reason}, {})
-            self._study.tell(number, state=TrialState.FAIL)
+        self._write(number, lambda trial: _set(trial, {STATUS: status, REASON: reason}, {}))
+        self._tell(number, state=TrialState.FAIL)
 
     def add_baseline(self, baseline: Baseline) -> None:
         """Write down a single-task network."""
@@ -311,20 +309,19 @@ class StudyStore:
 
     def annotate(self, number: int, line: str) -> None:
         """End the dashboard's note of a trial with a line, in place of one that begins alike."""
-        from optuna_dashboard import get_note  # takes a third of a second to import
+        from optuna_dashboard import get_note, save_note  # takes a third of a second to import
 
         with storage_errors(self.url):
             trial = self._trial(number)
             start = line.partition(":")[0]
             kept = [old for old in get_note(trial).split("\n") if not old.startswith(start)]
-            _save_note(trial, "\n".join(kept).rstrip() + f"\n\n{line}")
+            save_note(trial, "\n".join(kept).rstrip() + f"\n\n{line}")
 
     # --- several processes --------------------------------------------------------------------
 
     def attempt_on(self, number: int, attempt: int) -> None:
         """Write down how often the training of a running trial was begun."""
-        with self._mine(number) as trial:
-            trial.set_user_attr(ATTEMPT, attempt)
+        self._write(number, lambda trial: trial.set_user_attr(ATTEMPT, attempt))
 
     def queue_again(self, number: int, reason: str, *, attempt: int, same_seed: bool) -> None:
         """Mark a trial as interrupted, and queue the same candidate as its next attempt."""
@@ -368,33 +365,44 @@ class StudyStore:
     # --- inside -------------------------------------------------------------------------------
 
     def _prune(
-        self, number: int, status: Status, reason: str, constraints: Mapping[str, float]
+        self,
+        number: int,
+        status: Status,
+        reason: str,
+        constraints: Mapping[str, float],
+        attributes: Mapping[str, object],
     ) -> None:
-        with self._mine(number) as trial:
-            self._write(trial, {STATUS: status, REASON: reason}, constraints)
-            self._study.tell(number, state=TrialState.PRUNED)
+        all_of_it = {**attributes, STATUS: status, REASON: reason}
+        self._write(number, lambda trial: _set(trial, all_of_it, constraints))
+        self._tell(number, state=TrialState.PRUNED)
+
+    def _write(self, number: int, write: Callable[[optuna.Trial], None]) -> None:
+        """Write on a trial that this process runs, all at once where the storage can."""
+        with self._of_mine(number):
+            trial = self._trial(number)
+            self._storage.together(lambda: write(trial))
+
+    def _tell(
+        self, number: int, values: list[float] | None = None, state: TrialState | None = None
+    ) -> None:
+        with self._of_mine(number):
+            self._study.tell(number, values, state=state)
 
     @contextmanager
-    def _mine(self, number: int) -> Iterator[optuna.Trial]:
-        """A trial that this process runs; raises ``TrialTakenError`` once another one ended it."""
+    def _of_mine(self, number: int) -> Iterator[None]:
+        """Raises ``TrialTakenError`` once another process ended a trial that this one runs."""
         with storage_errors(self.url):
             try:
-                yield self._trial(number)
+                yield
             except UpdateFinishedTrialError:
                 raise TrialTakenError(
                     f"trial {number} was ended by another process meanwhile"
                 ) from None
 
-    def _write(
-        self,
-        trial: optuna.Trial,
-        attributes: Mapping[str, object],
-        constraints: Mapping[str, float],
-    ) -> None:
-        for name, value in attributes.items():
-            trial.set_user_attr(name, value)
-        for name, value in constraints.items():
-            trial.set_constraint(name, value)
+    def _upload(self, trial: optuna.Trial, file: Path) -> str:
+        return upload_artifact(
+            artifact_store=self.artifacts, file_path=str(file), study_or_trial=trial
+        )
 
     def _trial(self, number: int) -> optuna.Trial:
         study_id = self._study._study_id
@@ -509,7 +517,20 @@ def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
     return max((time.timestamp() for time in times if time), default=0.0)
 
 
-def _save_note(trial: optuna.Trial, note: str) -> None:
-    from optuna_dashboard import save_note  # takes a third of a second to import
+def _set(
+    trial: optuna.Trial, attributes: Mapping[str, object], constraints: Mapping[str, float]
+) -> None:
+    for name, value in attributes.items():
+        trial.set_user_attr(name, value)
+    for name, value in constraints.items():
+        trial.set_constraint(name, value)
 
-    save_note(trial, note)
+
+def _first_note(trial: optuna.Trial, note: str) -> None:
+    """The dashboard's note of a trial that has none: ``save_note`` would read all trials' notes."""
+    from optuna_dashboard import _note  # takes a third of a second to import
+
+    study_id, number = trial.study._study_id, trial._trial_id
+    parts = {_note.note_ver_key(number): 1, **_note.split_body(note, number)}
+    for name, value in parts.items():
+        trial.storage.set_study_system_attr(study_id, name, value)

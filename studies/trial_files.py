@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from nas.evaluation import Metrics
@@ -30,6 +29,5 @@ def complete_trial(
         picture = Path(folder) / "predictions.png"
         weights.write_bytes(judged.weights)
         picture.write_bytes(judged.picture)
-        kept = replace(record, weights=store.upload(record.number, weights))
-        note = trial_note(kept, baselines, tasks)
-        store.complete(kept, constraints, [picture], note)
+        note = trial_note(record, baselines, tasks)
+        store.complete(record, constraints, weights=weights, picture=picture, note=note)

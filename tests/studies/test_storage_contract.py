@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,12 @@ def _complete(store: StudyStore, folder: Path) -> TrialRecord:
         metrics={"depth": {"delta_1_25": 2 / 3}},
         delta_m=1 / 3,
         macs=5_000_000_000,
-        weights=store.upload(number, file),
         rungs=(RungRecord(samples=8, values=(1 / 3, 5e9), seconds=0.1),),
     )
-    store.complete(record, {"30 tops": -0.5}, [file], "a note: Δm")
-    return record
+    store.complete(record, {"30 tops": -0.5}, weights=file, picture=file, note="a note: Δm")
+    written = store.record(number)
+    assert replace(written, weights="", network="", owner=None) == record
+    return written
 
 
 def test_a_storage_that_is_not_there_is_not_made_by_looking(any_storage: str) -> None:
@@ -80,7 +82,7 @@ def test_what_was_written_is_read_the_same(any_storage: str, tmp_path: Path) -> 
     failed, _ = store.ask(_SPACE, RandomSampler(seed=2))
     store.fail(failed, "failed", "diverged: the loss is ∞")
     waiting, _ = store.ask(_SPACE, RandomSampler(seed=3))
-    store.retry(waiting)
+    store.queue_again(waiting, "cut off", attempt=2, same_seed=True)
     baseline = Baseline(
         task="depth", architecture=shared(DEFAULT_TASKS[1:2]), metrics={"delta_1_25": 1 / 7}, macs=3
     )

@@ -50,10 +50,9 @@ def _complete(store: StudyStore, tmp_path: Path) -> TrialRecord:
         metrics={"depth": {"delta_1_25": 1 / 3}},
         delta_m=1.25,
         macs=5,
-        weights=store.upload(number, file),
     )
-    store.complete(record, {"30 tops": -0.5}, [file], "a note")
-    return record
+    store.complete(record, {"30 tops": -0.5}, weights=file, picture=file, note="a note")
+    return replace(record, weights=store.record(number).weights)
 
 
 def _written(record: TrialRecord) -> TrialRecord:
