@@ -121,6 +121,7 @@ def _input_stride(layer: Layer) -> int:
     return max(1, layer.output_stride // layer.stride)
 
 
+@lru_cache(maxsize=1024)
 def _positions(resolution: Resolution, stride: int) -> int:
     """Positions of a map of that output stride; one where a vector stands for the whole frame."""
     if not stride:

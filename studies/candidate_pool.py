@@ -21,6 +21,9 @@ Draw = Callable[[random.Random], Params]
 
 #: Draws of a block, blocks at a time, and trials after which the oldest block is replaced.
 _BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
+#: After so many trials all is replaced ever more slowly, with the square root of their number: what
+#: one of them adds to what is known shrinks, and the cost of a large network takes 2 ms to count.
+_SETTLED = 60
 #: Draws that set the scale of costs, and trials for which they are candidates: costs of large
 #: networks are slow to count, so one block is added every two trials, and the first does not wait.
 _FIRST, _FIRST_TRIALS = 200, 30
@@ -42,8 +45,9 @@ class Candidates:
 class CandidatePool:
     """Feasible candidates of a space; which ones follows from the seed and the count of trials.
 
-    What is drawn is kept while it is in use, so that a trial pays for few new candidates: on
-    average 50 draws and three neighbours of each member of the front.
+    What is drawn is kept while it is in use, so that a trial pays for few new candidates: of the
+    first ones 50 draws and three neighbours of each member of the front, of the thousandth 12 and
+    less than one.
     """
 
     def __init__(
@@ -92,13 +96,14 @@ class CandidatePool:
         self, front: Sequence[tuple[int, Params]], count: int
     ) -> dict[str, tuple[Draw, int]]:
         """What is to be drawn, by name; the name is the seed."""
-        oldest = count // _RENEWAL
+        slowed = _slowed(count)
+        oldest = int(slowed / _RENEWAL)
         blocks = min(_BLOCKS, math.ceil(count / _RENEWAL))
         wanted: dict[str, tuple[Draw, int]] = {
             f"block {block}": (self._space.sample, _BLOCK)
             for block in range(oldest, oldest + blocks)
         }
-        period = count // _NEIGHBOURS_RENEWAL
+        period = int(slowed / _NEIGHBOURS_RENEWAL)
         for number, params in front[:: max(1, -(-len(front) // _MEMBERS))]:
             beside = partial(self._space.mutate, params)
             wanted[f"near {number} in {period}"] = (beside, _NEIGHBOURS)
@@ -147,3 +152,8 @@ class CandidatePool:
 
     def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))
+
+
+def _slowed(count: int) -> float:
+    """A count of trials that goes on with its square root once there are many."""
+    return count if count < _SETTLED else _SETTLED * (2 * math.sqrt(count / _SETTLED) - 1)
