@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, fields
+from reprlib import Repr
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from search_spaces.decoder_spec import DecoderSpec
@@ -12,6 +13,7 @@ from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.loss_weights import LossWeight
 from search_spaces.sharing import Sharing
+from search_spaces.spelling import LONGEST_NAME, is_name, one_line
 from search_spaces.synergy import SynergyLink
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
     from search_spaces.architecture import Architecture
 
 FORMAT = 1
+#: Characters of a document that is read; eleven tasks with every link there is take 60,000.
+LONGEST_DOCUMENT = 4 * 2**20
+#: Shows the beginning of any value, whatever its size and depth.
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 40
+_LONGEST_SHOWN = 40
 _T = TypeVar("_T")
 _PLAIN = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
 _WORDS = ("LinkOperation", "PrunedPart", "Fusion", "Weighting", "DecoderKind")
@@ -65,7 +73,8 @@ def _record(values: object, kind: type[_T], where: str) -> _T:
     prefix = f"{where}." if where else ""
     for name in values:
         if name not in known:
-            raise ArchitectureError(f"{prefix}{name} is not known, use {', '.join(known)}")
+            stranger = one_line(f"{prefix}{name}")
+            raise ArchitectureError(f"{stranger} is not known, use {', '.join(known)}")
     for name, f in known.items():
         if name not in values and f.default is MISSING and f.default_factory is MISSING:
             raise ArchitectureError(f"{prefix}{name} is missing, add it")
@@ -90,22 +99,33 @@ def _value(value: object, annotation: str, where: str) -> object:
     allowed = _PLAIN["str"] if annotation in _WORDS else _PLAIN[annotation]
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         raise ArchitectureError(f"{where} is {_shown(value)}, give a {allowed[0].__name__}")
-    return value
+    return _text(value, where) if isinstance(value, str) else value
 
 
 def _partitions(value: object, where: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
     return tuple(
         tuple(
-            tuple(_text(task, f"{where}[{stage}]") for task in _list(group, f"{where}[{stage}]"))
+            tuple(
+                _task_name(task, f"{where}[{stage}]") for task in _list(group, f"{where}[{stage}]")
+            )
             for group in _list(partition, f"{where}[{stage}]")
         )
         for stage, partition in enumerate(_list(value, where))
     )
 
 
-def _text(value: object, where: str) -> str:
+def _task_name(value: object, where: str) -> str:
     if not isinstance(value, str):
         raise ArchitectureError(f"{where} holds {_shown(value)}, give names of tasks")
+    return _text(value, where)
+
+
+def _text(value: str, where: str) -> str:
+    """All texts of a document are names, and every later error may show them as they are."""
+    if not is_name(value):
+        raise ArchitectureError(
+            f"{where} is {_shown(value)}, give 1 to {LONGEST_NAME} printable characters"
+        )
     return value
 
 
@@ -124,5 +144,5 @@ def _listed(value: Any) -> Any:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+    text = _SHORT.repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 3] + "..."

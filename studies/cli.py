@@ -8,10 +8,12 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from search_spaces.spelling import unknown
+from search_spaces.spelling import one_line, unknown
 from studies.commands.parser import COMMANDS, PROGRAM, make_parser
 from studies.errors import UsageError
 
+#: Characters of a message: a path may take 4,096 of them, a list of choices some hundreds.
+_LONGEST_COMPLAINT = 6000
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Errors by name, so that none of the modules that define them is loaded to answer ``--help``.
 _WRONG_USAGE = frozenset({"ArchitectureError", "BudgetError", "PretrainedError", "UsageError"})
@@ -82,7 +84,7 @@ def _answer(error: Exception) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"{PROGRAM}: {' '.join(text.split())}", file=sys.stderr)
+    print(f"{PROGRAM}: {one_line(text, _LONGEST_COMPLAINT)}", file=sys.stderr)
 
 
 def _reader_left() -> int:
