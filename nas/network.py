@@ -228,6 +228,12 @@ def build_network(architecture: Architecture, *, seed: int = 0, training: bool =
     return network
 
 
+def network_without_memory(plan: Plan) -> Network:
+    """The network of a plan on the meta device: shapes alone, however large they are."""
+    with torch.device("meta"):
+        return Network(plan)
+
+
 def _encoder_parts(plan: Plan) -> dict[str, nn.Module]:
     parts: dict[str, list[Node]] = {}
     for node in plan.nodes:

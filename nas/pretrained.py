@@ -12,7 +12,8 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from nas.network import Network, build_network
+from nas.compile import compile_plan
+from nas.network import Network, network_without_memory
 from nas.trunk_weights import TrunkWeightsError, copy_trunk_weights, read_trunk_weights
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import SEGMENTATION
@@ -110,7 +111,8 @@ def _read(name: str, path: Path) -> PretrainedEncoder:
         pretrained = PretrainedEncoder(
             encoder=encoder, path=path, digest=_digest(path), weights=weights
         )
-        pretrained.load(build_network(_smallest(encoder)))
+        # A small file may be said to hold the largest encoder.
+        pretrained.load(network_without_memory(compile_plan(_smallest(encoder))))
     except TrunkWeightsError as error:
         raise PretrainedError(f"pretrained {name}: {error}") from None
     return pretrained
@@ -127,7 +129,8 @@ def _width(name: str, weights: Mapping[str, Tensor], path: Path) -> int:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _smallest(encoder: EncoderSpec) -> Architecture:

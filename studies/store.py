@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.artifacts import FileSystemArtifactStore, download_artifact, upload_artifact
+from optuna.artifacts import FileSystemArtifactStore, upload_artifact
 from optuna.trial import FrozenTrial, TrialState
 
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
 from search_spaces.task_spec import ArchitectureError
+from studies.artifact_file import MOST_BYTES, read_artifact
 from studies.curves import save_learning_curves
 from studies.errors import StudyError
 from studies.halving import FrontHalving, Standing
@@ -96,11 +96,12 @@ class StudyStore:
         with storage_errors(self.url):
             return dict(self._study.user_attrs.get(_SETTINGS, {}))
 
-    def weights(self, record: TrialRecord) -> bytes:
-        """The weights file of a trained trial."""
+    def weights(self, record: TrialRecord, most_bytes: int = MOST_BYTES) -> bytes:
+        """The weights file of a trained trial, if it is no larger than so many bytes."""
         if not record.weights:
             raise StudyError(f"trial {record.number} has no weights: it is {record.status}")
-        return self._artifact(record.weights, f"the weights of trial {record.number}")
+        what = f"the weights of trial {record.number}"
+        return read_artifact(artifact_folder(self.url), record.weights, what, most_bytes)
 
     def has_shared_weights(self) -> bool:
         """Whether the weights that candidates share are trained."""
@@ -119,7 +120,7 @@ class StudyStore:
         if artifact is None:
             return None
         try:
-            return self._artifact(artifact, "the shared weights")
+            return read_artifact(artifact_folder(self.url), artifact, "the shared weights")
         except StudyError as error:
             raise StudyError(
                 f"{error}; put the folder back as it was or begin another study with --study NAME"
@@ -133,19 +134,6 @@ class StudyStore:
             )
             self._study.set_user_attr(_SHARED_SECONDS, seconds)
             self._study.set_user_attr(_SHARED_WEIGHTS, artifact)
-
-    def _artifact(self, artifact: str, what: str) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "artifact"
-            try:
-                download_artifact(
-                    artifact_store=self.artifacts, artifact_id=artifact, file_path=str(path)
-                )
-            except (OSError, optuna.artifacts.exceptions.ArtifactNotFound) as error:
-                raise StudyError(
-                    f"{what} are not in {artifact_folder(self.url)}: {error}"
-                ) from None
-            return path.read_bytes()
 
     # --- asking -------------------------------------------------------------------------------
 
