@@ -13,6 +13,7 @@ from nas.resolution import Resolution
 
 #: Weight, gradient and two moments in fp32.
 _BYTES_PER_PARAMETER = 16
+_BYTES_PER_WEIGHT = 4
 #: Kept for the backward pass per output value of a layer: the convolution's output, the
 #: normalisation's and the activation's, and their gradients, in fp32.
 _BYTES_PER_ACTIVATION = 24
@@ -56,6 +57,16 @@ def check_memory(plan: Plan, resolution: Resolution, batch_size: int, device: to
         raise TrainingMemoryError(
             f"training at {resolution} with batches of {batch_size} needs about "
             f"{needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free on {device}"
+        )
+
+
+def check_weights(plan: Plan) -> None:
+    """Raise ``MemoryError`` where the weights alone would not fit: descriptions cost nothing."""
+    needed = plan_cost(plan, DEPLOYMENT).params * _BYTES_PER_WEIGHT
+    free = available_bytes(torch.device("cpu"))
+    if needed > _USABLE * free:
+        raise MemoryError(
+            f"the network has {needed / 1e9:.1f} GB of weights, {free / 1e9:.1f} GB are free"
         )
 
 

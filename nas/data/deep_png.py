@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.image_files import check_file
+from nas.data.image_files import decoded, open_image
 from nas.data.source import DataError
 
 #: Pillow's names for the two readings of such files: the high bytes (its own), the low bytes.
@@ -29,7 +29,7 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
 
     Raises ``DataError`` with the file where it holds fewer bits.
     """
-    image = _open(path)
+    image = open_image(path)
     if image.mode.startswith("I") and image.format == "PNG":  # "I" up to Pillow 10
         return _values(image, path)[..., np.newaxis]
     tiles = getattr(image, "tile", [])
@@ -42,7 +42,7 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
             f"{path}: the image has mode {image.mode} with 8 bits a channel, give the PNG as it "
             "was handed out, with 16 bits"
         )
-    other = _open(path)
+    other = open_image(path)
     # A tile is codec, extents, offset and raw mode, as Pillow's documentation of plugins lays down.
     other.tile = [(*tiles[0][:3], _LOW_BYTES[raw_mode])]  # type: ignore[attr-defined]
     return np.asarray(_values(image, path) * 256 + _values(other, path), np.uint16)
@@ -55,22 +55,5 @@ def _as_8_bit_rgba(path: Path) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
-def _open(path: Path) -> Image.Image:
-    check_file(path)
-    try:
-        return Image.open(path)
-    except Exception as error:  # what decoders raise on broken bytes has no common class
-        raise _unreadable(path, error) from error
-
-
 def _values(image: Image.Image, path: Path) -> NDArray[np.uint16]:
-    try:
-        image.load()
-    except Exception as error:
-        raise _unreadable(path, error) from error
-    return np.asarray(image).astype(np.uint16)
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"{path}: the image cannot be read: {reason}")
+    return np.asarray(decoded(image, path)).astype(np.uint16)
