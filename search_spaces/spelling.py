@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
 
 #: Characters of the longest name of a task, a class or a kind: it stands in tables and file names.
 LONGEST_NAME = 64
 _LONGEST_SHOWN = 300
+_LONGEST_BRIEF = 40
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = _LONGEST_BRIEF
 _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -29,6 +33,12 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
     words = " ".join(text[: 2 * longest].split())
     cut = words if len(words) <= longest else f"{words[: longest - 1]}…"
     return "".join(c if c.isprintable() else _UNPRINTABLE for c in cut)
+
+
+def brief(value: object) -> str:
+    """The beginning of any value as Python writes it, however large and deep it is."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= _LONGEST_BRIEF else f"{text[: _LONGEST_BRIEF - 3]}..."
 
 
 def closest(got: str, words: Iterable[str]) -> str:

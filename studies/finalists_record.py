@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from studies.errors import StudyError
 from studies.finalists import Conditions, Finalists, SeedRun
 from studies.pareto import Direction
 from studies.problem import RECIPE_VERSION, Problem
 from studies.record import TrialRecord
 from studies.store import StudyStore
+from studies.stored import Stored
 
 #: Names of the study's attributes begin so: one for the conditions, one for each network.
 _PREFIX = "finalized"
@@ -96,12 +96,9 @@ def read_finalists(
     stored = _stored(store)
     if _PREFIX not in stored:
         return None
-    try:
-        key = stored[_PREFIX]["latest"]
-        conditions = stored[_PREFIX]["conditions"][key]
-        conditions = Conditions(**{**conditions, "judged_on": tuple(conditions["judged_on"])})
-    except (KeyError, TypeError) as error:
-        raise _damaged(store.name, error) from None
+    latest = Stored(stored[_PREFIX], _PREFIX)
+    key = latest.entry("latest").text()
+    conditions = _conditions(latest.entry("conditions").entry(key))
     by_trial = {t.number: _runs(stored, trial_title(t.number), key) for t in trials}
     by_task = {task: _runs(stored, baseline_title(task), key) for task in tasks}
     finalists = [trial for trial in trials if by_trial[trial.number]]
@@ -127,16 +124,25 @@ def _name(title: str) -> str:
     return f"{_PREFIX} {title}"
 
 
-def _runs(stored: Mapping[str, Any], title: str, key: str) -> dict[int, SeedRun]:
-    try:
-        runs = [SeedRun(**entry) for entry in stored.get(_name(title), {}).get(key, [])]
-    except (AttributeError, TypeError) as error:
-        raise _damaged(title, error) from None
-    return {run.seed: run for run in runs}
-
-
-def _damaged(what: str, error: Exception) -> StudyError:
-    return StudyError(
-        f"the finalists of {what} are damaged or of another version ({error}); search again in "
-        "another --study"
+def _conditions(stored: Stored) -> Conditions:
+    return Conditions(
+        fidelity=stored.entry("fidelity").text(),
+        samples=stored.entry("samples").count(),
+        begin=stored.entry("begin").text(),
+        judged_on=tuple(source.text() for source in stored.entry("judged_on").items()),
+        constants=stored.entry("constants").metrics(),
     )
+
+
+def _runs(stored: Mapping[str, Any], title: str, key: str) -> dict[int, SeedRun]:
+    by_key = Stored(stored.get(_name(title), {}), "finalists").mapping()
+    entries = Stored(by_key.get(key, ()), f"finalists of {title}").items()
+    runs = [
+        SeedRun(
+            seed=entry.entry("seed").count(),
+            metrics=entry.entry("metrics").metrics(),
+            seconds=entry.entry("seconds").number(),
+        )
+        for entry in entries
+    ]
+    return {run.seed: run for run in runs}

@@ -15,7 +15,6 @@ from optuna.trial import FrozenTrial, TrialState
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
-from search_spaces.task_spec import ArchitectureError
 from studies.artifact_file import MOST_BYTES, read_artifact
 from studies.curves import save_learning_curves
 from studies.errors import StudyError
@@ -37,6 +36,7 @@ from studies.storage import (
     sqlite_file,
     storage_errors,
 )
+from studies.stored import Stored
 
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
@@ -89,12 +89,16 @@ class StudyStore:
         """The single-task networks that were trained so far, by task."""
         with storage_errors(self.url):
             stored = self._study.user_attrs.get(_BASELINES, {})
-        return {task: Baseline.from_json(values) for task, values in stored.items()}
+        found = [
+            Baseline.from_json(v.value) for v in Stored(stored, "baselines").entries().values()
+        ]
+        return {baseline.task: baseline for baseline in found}
 
     def settings(self) -> dict[str, Any]:
         """What the study was made with, as plain values."""
         with storage_errors(self.url):
-            return dict(self._study.user_attrs.get(_SETTINGS, {}))
+            stored = self._study.user_attrs.get(_SETTINGS, {})
+        return dict(Stored(stored, "settings").mapping())
 
     def weights(self, record: TrialRecord, most_bytes: int = MOST_BYTES) -> bytes:
         """The weights file of a trained trial, if it is no larger than so many bytes."""
@@ -111,7 +115,8 @@ class StudyStore:
     def shared_weights_seconds(self) -> float:
         """Seconds in which the weights that candidates share were trained, 0 before they are."""
         with storage_errors(self.url):
-            return float(self._study.user_attrs.get(_SHARED_SECONDS, 0.0))
+            stored = self._study.user_attrs.get(_SHARED_SECONDS, 0.0)
+        return Stored(stored, _SHARED_SECONDS).number()
 
     def shared_weights(self) -> bytes | None:
         """The file of the weights that candidates share, None before there is one."""
@@ -249,7 +254,8 @@ class StudyStore:
     def constants(self) -> Metrics:
         """Metrics of the best constant prediction by task, empty before the data was read."""
         with storage_errors(self.url):
-            return dict(self._study.user_attrs.get(_CONSTANTS, {}))
+            stored = self._study.user_attrs.get(_CONSTANTS, {})
+        return Stored(stored, _CONSTANTS).metrics()
 
     def attributes(self, prefix: str) -> dict[str, Any]:
         """What else is written on the study under names that begin so."""
@@ -375,25 +381,20 @@ def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
 def _record(trial: FrozenTrial) -> TrialRecord:
     status = trial.user_attrs.get(_STATUS, _STATES[trial.state])
     values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
-    try:
-        return read_record(trial.number, status, trial.user_attrs, values)
-    except ArchitectureError as error:
-        raise StudyError(
-            f"the architecture of trial {trial.number} is damaged or of another version: {error}"
-        ) from None
+    return read_record(trial.number, status, trial.user_attrs, values)
 
 
 def _is_stale(trial: FrozenTrial) -> bool:
     if trial.user_attrs.get(_HOST, socket.gethostname()) != socket.gethostname():
         return False
     pid = trial.user_attrs.get(_PID)
-    return pid is None or pid == os.getpid() or not _is_alive(pid)
+    return type(pid) is not int or pid == os.getpid() or not _is_alive(pid)
 
 
 def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

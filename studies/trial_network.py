@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from nas.budget import Budget
 from nas.compile import compile_plan
 from nas.deployment import Deployment
@@ -14,6 +11,7 @@ from nas.stored_weights import StoredWeightsError, most_weight_bytes, stored_net
 from studies.errors import StudyError
 from studies.record import TrialRecord
 from studies.store import StudyStore
+from studies.stored import Stored
 
 
 def trial_network(store: StudyStore, record: TrialRecord) -> Network:
@@ -37,12 +35,19 @@ def trial_network(store: StudyStore, record: TrialRecord) -> Network:
         ) from None
 
 
-def budget_from(values: Mapping[str, Any]) -> Budget:
-    """The budget that ``Budget.to_dict`` wrote on a study."""
-    where = Deployment(
-        resolution=Resolution.parse(values["resolution"]),
-        fps=values["fps"],
-        cameras=values["cameras"],
-        utilization=values["utilization"],
-    )
-    return Budget.parse([bound["given"] for bound in values["bounds"]], where)
+def budget_from(values: object) -> Budget:
+    """The budget that ``Budget.to_dict`` wrote on a study; raises ``StudyError``."""
+    stored = Stored(values, "budget")
+    try:
+        where = Deployment(
+            resolution=Resolution.parse(stored.entry("resolution").word()),
+            fps=stored.entry("fps").number(),
+            cameras=stored.entry("cameras").count(),
+            utilization=stored.entry("utilization").number(),
+        )
+        bounds = [bound.entry("given").word() for bound in stored.entry("bounds").items()]
+        return Budget.parse(bounds, where)
+    except StudyError:
+        raise
+    except ValueError as error:
+        raise StudyError(f"the study's budget is damaged or of another version: {error}") from None

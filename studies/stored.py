@@ -1,0 +1,96 @@
+"""Values from a study's storage, read with their types: a study may come from anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from nas.evaluation import Metrics
+from search_spaces.spelling import brief, is_name, one_line
+from studies.errors import StudyError
+
+#: What Optuna's storages and numpy can hold; no network has as many MACs.
+_LARGEST_COUNT = 2**63 - 1
+#: Characters of a reason or a description, which are cut when they are shown.
+_LONGEST_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A value and what it is called; reading it as what it is not raises ``StudyError``."""
+
+    value: object
+    name: str
+
+    def entry(self, key: str, default: object = None) -> Stored:
+        """The value under a key of an object; what is missing reads as the default."""
+        return Stored(self.mapping().get(key, default), f"{one_line(key, 40)} of {self.name}")
+
+    def entries(self) -> dict[str, Stored]:
+        """All values of an object by key."""
+        return {key: self.entry(key) for key in self.mapping()}
+
+    def items(self) -> list[Stored]:
+        """The values of a list."""
+        if not isinstance(self.value, list | tuple):
+            self.refuse("a list")
+        return [Stored(item, f"{self.name}[{index}]") for index, item in enumerate(self.value)]
+
+    def mapping(self) -> Mapping[str, object]:
+        """An object, its values not looked at yet."""
+        if not isinstance(self.value, Mapping):
+            self.refuse("an object")
+        return self.value
+
+    def number(self) -> float:
+        """A number; it may be infinite or not be one, as metrics can."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            self.refuse("a number")
+        return math.inf if abs(self.value) > _LARGEST_COUNT else float(self.value)
+
+    def optional_number(self) -> float | None:
+        """A number or nothing."""
+        return None if self.value is None else self.number()
+
+    def count(self) -> int:
+        """A whole number from 0."""
+        if type(self.value) is not int or not 0 <= self.value <= _LARGEST_COUNT:
+            self.refuse("a whole number from 0")
+        return self.value
+
+    def text(self) -> str:
+        """A text, made fit to print."""
+        if not isinstance(self.value, str):
+            self.refuse("a text")
+        return one_line(self.value, _LONGEST_TEXT)
+
+    def word(self) -> str:
+        """The name of something."""
+        if not isinstance(self.value, str) or not is_name(self.value):
+            self.refuse("a name")
+        return self.value
+
+    def words(self) -> dict[str, str]:
+        """Names by name."""
+        return {key: value.word() for key, value in self._named()}
+
+    def numbers(self) -> dict[str, float]:
+        """Numbers by name."""
+        return {key: value.number() for key, value in self._named()}
+
+    def metrics(self) -> Metrics:
+        """Metrics by name, by task."""
+        return {key: value.numbers() for key, value in self._named()}
+
+    def refuse(self, wanted: str) -> NoReturn:
+        """Say that the value is not what it has to be."""
+        raise StudyError(
+            f"{self.name} is {brief(self.value)}, must be {wanted}: the study is damaged or of "
+            "another version; use another --study"
+        )
+
+    def _named(self) -> list[tuple[str, Stored]]:
+        entries = self.entries()
+        return [(Stored(key, f"a key of {self.name}").word(), entries[key]) for key in entries]
