@@ -19,7 +19,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import SEGMENTATION
 from search_spaces.encoder_spec import ENCODERS, EncoderSpec, is_width
 from search_spaces.sharing import Sharing
-from search_spaces.spelling import unknown
+from search_spaces.spelling import one_line, unknown
 from search_spaces.vocabulary import EncoderFamily
 
 #: The word for the weights of EfficientNet-Lite0 that come as a package.
@@ -91,11 +91,17 @@ def parse_pretrained(text: str) -> tuple[str, Path]:
     name, equals, file = (part.strip() for part in text.partition("="))
     if not equals or not name or not file:
         raise PretrainedError(
-            f"pretrained is {text!r}, write imagenet or ENCODER=FILE, as in resnet50=resnet50.pth"
+            f"pretrained is {one_line(text)!r}, write imagenet or ENCODER=FILE, as in "
+            "resnet50=resnet50.pth"
         )
     if name not in ENCODERS:
-        raise PretrainedError(f"pretrained {text!r}: {unknown('encoder', name, ENCODERS)}")
-    return name, Path(file).expanduser()
+        raise PretrainedError(
+            f"pretrained {one_line(text)!r}: {unknown('encoder', name, ENCODERS)}"
+        )
+    try:
+        return name, Path(file).expanduser()
+    except (RuntimeError, ValueError) as error:  # the home of nobody; a name with a zero in it
+        raise PretrainedError(f"pretrained {one_line(text)!r}: {error}") from None
 
 
 def resolved_pretrained(text: str) -> str:

@@ -53,8 +53,7 @@ def _loaded(weights: Path | bytes) -> dict[str, Tensor]:
     try:
         return load_file(weights) if isinstance(weights, Path) else load(weights)
     except Exception as error:  # safetensors raises its own error, and KeyError for unknown types
-        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
-        raise StoredWeightsError(reason) from None
+        raise StoredWeightsError(one_line(str(error)) or type(error).__name__) from None
 
 
 def _check(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

@@ -157,7 +157,7 @@ def _loaded(path: Path) -> object:
             _check_not_packed(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken file makes the readers stumble over
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(str(error).partition("\n")[0]) or type(error).__name__
         raise TrunkWeightsError(f"{path} cannot be read as plain weights: {reason}") from None
     raise TrunkWeightsError(f"{path}: use a file that ends in .safetensors, .pth or .pt")
 

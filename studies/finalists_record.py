@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from studies.errors import StudyError
 from studies.finalists import Conditions, Finalists, SeedRun
 from studies.pareto import Direction
 from studies.problem import RECIPE_VERSION, Problem
@@ -101,6 +102,8 @@ def read_finalists(
     conditions = _conditions(latest.entry("conditions").entry(key))
     by_trial = {t.number: _runs(stored, trial_title(t.number), key) for t in trials}
     by_task = {task: _runs(stored, baseline_title(task), key) for task in tasks}
+    _check_judged(by_trial.values(), primary)
+    _check_judged(by_task.values(), primary)
     finalists = [trial for trial in trials if by_trial[trial.number]]
     return Finalists(
         conditions=conditions,
@@ -132,6 +135,18 @@ def _conditions(stored: Stored) -> Conditions:
         judged_on=tuple(source.text() for source in stored.entry("judged_on").items()),
         constants=stored.entry("constants").metrics(),
     )
+
+
+def _check_judged(networks: Iterable[Mapping[int, SeedRun]], primary: Mapping[str, str]) -> None:
+    """Each network has the same metrics at every seed, its tasks' primary ones among them."""
+    for runs in networks:
+        names = [{task: set(found) for task, found in r.metrics.items()} for r in runs.values()]
+        for task, found in (names[0] if names else {}).items():
+            if names.count(names[0]) < len(names) or primary.get(task) not in found:
+                raise StudyError(
+                    f"the finalists contradict themselves in the metrics of {task}: the study is "
+                    "damaged or of another version; use another --study"
+                )
 
 
 def _runs(stored: Mapping[str, Any], title: str, key: str) -> dict[int, SeedRun]:

@@ -147,9 +147,10 @@ def _direction(stored: Stored) -> Direction:
 def _budget(stored: Stored) -> Mapping[str, Any]:
     """As ``Budget.to_dict`` wrote it; what is read of it here is the bound on MACs."""
     limit = stored.entry("macs_per_frame")
-    if limit.value is not None:
-        limit.count()
-    return stored.mapping()
+    return {
+        **stored.mapping(),
+        "macs_per_frame": None if limit.value is None else limit.count(),
+    }
 
 
 def _check_metrics(

@@ -380,7 +380,7 @@ def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
 
 def _record(trial: FrozenTrial) -> TrialRecord:
     status = trial.user_attrs.get(_STATUS, _STATES[trial.state])
-    values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
+    values = tuple(trial.values or ()) if trial.state == TrialState.COMPLETE else ()
     return read_record(trial.number, status, trial.user_attrs, values)
 
 

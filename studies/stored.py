@@ -13,6 +13,7 @@ from studies.errors import StudyError
 
 #: What Optuna's storages and numpy can hold; no network has as many MACs.
 _LARGEST_COUNT = 2**63 - 1
+_LARGEST_NUMBER = 1e100
 #: Characters of a reason or a description, which are cut when they are shown.
 _LONGEST_TEXT = 2000
 
@@ -45,10 +46,13 @@ class Stored:
         return self.value
 
     def number(self) -> float:
-        """A number; it may be infinite or not be one, as metrics can."""
+        """A number; it may be infinite or not be one, as metrics can.
+
+        One so large that sums of it overflow is infinite.
+        """
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             self.refuse("a number")
-        return math.inf if abs(self.value) > _LARGEST_COUNT else float(self.value)
+        return math.inf if abs(self.value) > _LARGEST_NUMBER else float(self.value)
 
     def optional_number(self) -> float | None:
         """A number or nothing."""

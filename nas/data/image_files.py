@@ -108,6 +108,8 @@ def listed_file(folder: Path, name: str) -> Path:
     A relative name cannot climb out of the folder; links in it are followed, for these are made by
     whoever unpacks the files. Raises ``DataError`` also where there is no such file.
     """
+    if not name.isprintable():
+        raise DataError(f"{one_line(name)!r} is no path of a file")
     normal = os.path.normpath(name)
     if normal.split(os.sep)[0] == os.pardir:
         raise DataError(

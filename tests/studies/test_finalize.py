@@ -290,5 +290,5 @@ def test_damaged_finalists_are_one_clear_error(
     with pytest.raises(StudyError, match=r"metrics of finalists of single-task depth\[0\] is None"):
         read_result(store)
     store.set_attribute("finalized", {"latest": "gone"})
-    with pytest.raises(StudyError, match="are damaged or of another version"):
+    with pytest.raises(StudyError, match="is damaged or of another version"):
         read_result(store)
