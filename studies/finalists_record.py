@@ -102,8 +102,7 @@ def read_finalists(
     conditions = _conditions(latest.entry("conditions").entry(key))
     by_trial = {t.number: _runs(stored, trial_title(t.number), key) for t in trials}
     by_task = {task: _runs(stored, baseline_title(task), key) for task in tasks}
-    _check_judged(by_trial.values(), primary)
-    _check_judged(by_task.values(), primary)
+    _check_judged(by_trial.values(), by_task, primary)
     finalists = [trial for trial in trials if by_trial[trial.number]]
     return Finalists(
         conditions=conditions,
@@ -137,16 +136,33 @@ def _conditions(stored: Stored) -> Conditions:
     )
 
 
-def _check_judged(networks: Iterable[Mapping[int, SeedRun]], primary: Mapping[str, str]) -> None:
-    """Each network has the same metrics at every seed, its tasks' primary ones among them."""
-    for runs in networks:
-        names = [{task: set(found) for task, found in r.metrics.items()} for r in runs.values()]
-        for task, found in (names[0] if names else {}).items():
-            if names.count(names[0]) < len(names) or primary.get(task) not in found:
-                raise StudyError(
-                    f"the finalists contradict themselves in the metrics of {task}: the study is "
-                    "damaged or of another version; use another --study"
-                )
+def _check_judged(
+    trials: Iterable[Mapping[int, SeedRun]],
+    baselines: Mapping[str, Mapping[int, SeedRun]],
+    primary: Mapping[str, str],
+) -> None:
+    """All networks have the same metrics at every seed, their tasks' primary ones among them."""
+    _check_alike([run for runs in trials for run in runs.values()], primary, "trials")
+    for task, runs in baselines.items():
+        _check_alike(list(runs.values()), primary, f"single-task {task}")
+        if any(task not in run.metrics for run in runs.values()):
+            raise _contradiction(f"single-task {task} was not judged on {task}")
+
+
+def _check_alike(runs: Sequence[SeedRun], primary: Mapping[str, str], what: str) -> None:
+    names = [{task: set(found) for task, found in run.metrics.items()} for run in runs]
+    if any(other != names[0] for other in names):
+        raise _contradiction(f"{what} have not the same metrics")
+    for task, found in names[0].items() if names else ():
+        if primary.get(task) not in found:
+            raise _contradiction(f"{what} have not the primary metric of {task}")
+
+
+def _contradiction(what: str) -> StudyError:
+    return StudyError(
+        f"the finalists contradict themselves, {what}: the study is damaged or of another version; "
+        "use another --study"
+    )
 
 
 def _runs(stored: Mapping[str, Any], title: str, key: str) -> dict[int, SeedRun]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import time
 from typing import Any
 
 import pytest
@@ -184,3 +185,12 @@ def test_more_tasks_than_any_vehicle_has_are_refused() -> None:
     tasks = [{"name": name, "kind": "depth", "channels": 1} for name in names]
     with pytest.raises(ArchitectureError, match="tasks names 33 tasks, use at most 32"):
         Architecture.from_dict({"tasks": tasks, "sharing": [[names]] * 5})
+
+
+def test_a_sharing_of_very_many_tasks_is_refused_before_its_groups_are_compared() -> None:
+    names = [f"t{index}" for index in range(50_000)]
+    tasks = [{"name": "t0", "kind": "depth", "channels": 1}]
+    start = time.perf_counter()
+    with pytest.raises(ArchitectureError, match=r"sharing\[0\] holds 50000 tasks, use at most 32"):
+        Architecture.from_dict({"tasks": tasks, "sharing": [[[name] for name in names]] * 5})
+    assert time.perf_counter() - start < 2
