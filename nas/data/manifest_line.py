@@ -92,24 +92,23 @@ def read_manifest_lines(file: Path) -> list[Line]:
     check_file(file)
     try:
         with file.open("rb") as handle:
-            return [line for line in _lines(file, handle) if line.text]
+            return list(_lines(file, handle))
     except OSError as error:
         raise DataError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def _lines(file: Path, handle: BinaryIO) -> Iterator[Line]:
-    """Line by line: a file of nothing but line ends would take a thousand times its size."""
+    """Those that are not blank, one by one: all line ends at once could fill the memory."""
     total, number = 0, 0
     while content := handle.readline(_LONGEST_LINE + 1):
         total, number = total + len(content), number + 1
-        line = Line(file, number, decoded_text(content, file).strip())
-        if len(content) > _LONGEST_LINE:
-            raise line.error(f"more than {_LONGEST_LINE} bytes, name files of labels instead")
-        if total > _MOST_BYTES or number > _MOST_LINES:
-            raise line.error(
-                f"a manifest has at most {_MOST_LINES} lines and {_MOST_BYTES} bytes, make several"
+        if len(content) > _LONGEST_LINE or total > _MOST_BYTES or number > _MOST_LINES:
+            raise Line(file, number, "").error(
+                f"a manifest has at most {_MOST_LINES} lines of {_LONGEST_LINE} bytes, "
+                f"{_MOST_BYTES} in all; give labels as files, or make several manifests"
             )
-        yield line
+        if not content.isspace():
+            yield Line(file, number, decoded_text(content, file).strip())
 
 
 def is_text(value: object) -> bool:

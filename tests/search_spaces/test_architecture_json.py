@@ -183,14 +183,14 @@ def test_texts_are_names_that_can_be_printed(place: str, text: str) -> None:
 def test_more_tasks_than_any_vehicle_has_are_refused() -> None:
     names = [f"t{index}" for index in range(MOST_TASKS + 1)]
     tasks = [{"name": name, "kind": "depth", "channels": 1} for name in names]
-    with pytest.raises(ArchitectureError, match="tasks names 33 tasks, use at most 32"):
+    with pytest.raises(ArchitectureError, match="33 tasks, use at most 32"):
         Architecture.from_dict({"tasks": tasks, "sharing": [[names]] * 5})
 
 
 def test_a_sharing_of_very_many_tasks_is_refused_before_its_groups_are_compared() -> None:
     names = [f"t{index}" for index in range(50_000)]
     tasks = [{"name": "t0", "kind": "depth", "channels": 1}]
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ArchitectureError, match=r"sharing\[0\] holds 50000 tasks, use at most 32"):
         Architecture.from_dict({"tasks": tasks, "sharing": [[[name] for name in names]] * 5})
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
