@@ -14,6 +14,7 @@ import sqlalchemy.exc
 from sqlalchemy.engine import make_url
 
 from studies.errors import StudyError
+from studies.plain_tables import check_plain_tables
 
 _LOCK_TIMEOUT_S = 30
 
@@ -32,8 +33,10 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
     optuna.logging.set_verbosity(logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     with storage_errors(url):
-        if sqlite_file(url) is None:
+        file = sqlite_file(url)
+        if file is None:
             return _other_storage(url)
+        check_plain_tables(file)
         arguments = {"connect_args": {"timeout": _LOCK_TIMEOUT_S}}
         return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
 

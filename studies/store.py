@@ -36,7 +36,7 @@ from studies.storage import (
     sqlite_file,
     storage_errors,
 )
-from studies.stored import Stored
+from studies.stored import Stored, unreadable
 
 _HOST, _PID = "host", "pid"
 _BASELINES, _SETTINGS, _CONSTANTS = "baselines", "settings", "constants"
@@ -74,7 +74,7 @@ class StudyStore:
 
     def records(self) -> list[TrialRecord]:
         """All trials, in their order."""
-        with storage_errors(self.url):
+        with storage_errors(self.url), unreadable(self.url):
             return [_record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
     def record(self, number: int) -> TrialRecord:
@@ -89,16 +89,14 @@ class StudyStore:
         """The single-task networks that were trained so far, by task."""
         with storage_errors(self.url):
             stored = self._study.user_attrs.get(_BASELINES, {})
-        found = [
-            Baseline.from_json(v.value) for v in Stored(stored, "baselines").entries().values()
-        ]
+        found = map(Baseline.from_json, Stored(stored, _BASELINES).mapping().values())
         return {baseline.task: baseline for baseline in found}
 
     def settings(self) -> dict[str, Any]:
         """What the study was made with, as plain values."""
         with storage_errors(self.url):
             stored = self._study.user_attrs.get(_SETTINGS, {})
-        return dict(Stored(stored, "settings").mapping())
+        return dict(Stored(stored, _SETTINGS).mapping())
 
     def weights(self, record: TrialRecord, most_bytes: int = MOST_BYTES) -> bytes:
         """The weights file of a trained trial, if it is no larger than so many bytes."""
@@ -281,7 +279,7 @@ class StudyStore:
     def requeue_stale(self) -> list[int]:
         """Queue again what a process that is no longer there had begun; returns the numbers."""
         stale = []
-        with storage_errors(self.url):
+        with storage_errors(self.url), unreadable(self.url):
             for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if _is_stale(trial):
                     self.retry(trial.number)
@@ -336,8 +334,8 @@ def create_study(
         if known is None:
             study.set_metric_names([objective.name for objective in objectives])
             study.set_user_attr(_SETTINGS, dict(settings))
-        elif known.get("identity") != settings["identity"]:
-            changed = [k for k, v in settings["identity"].items() if known["identity"].get(k) != v]  # type: ignore[attr-defined]
+        elif (before := _identity(known)) != settings["identity"]:
+            changed = [k for k, v in _identity(settings).items() if before.get(k) != v]
             raise StudyError(
                 f"study {name!r} was made with another {', '.join(changed)}: its trials would not "
                 "compare; use another --study name"
@@ -349,7 +347,7 @@ def create_study(
 def load_study(url: str, name: str = "") -> StudyStore:
     """Open a study by name, by default the one last written; raises ``StudyError``."""
     storage = existing_storage(url)
-    with storage_errors(url):
+    with storage_errors(url), unreadable(url):
         names = [s.study_name for s in storage.get_all_studies() if _SETTINGS in s.user_attrs]
         if name and name not in names:
             raise StudyError(
@@ -372,6 +370,10 @@ def find_study(url: str, name: str) -> StudyStore | None:
         return load_study(url, name) if name in names else None
 
 
+def _identity(settings: object) -> Mapping[str, object]:
+    return Stored(settings, _SETTINGS).entry("identity", {}).mapping()
+
+
 def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
     trials = storage.get_all_trials(storage.get_study_id_from_name(name), deepcopy=False)
     times = [t.datetime_complete or t.datetime_start for t in trials]
@@ -379,9 +381,11 @@ def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:
+    number = Stored(trial.number, "number of a trial").count()
     status = trial.user_attrs.get(_STATUS, _STATES[trial.state])
-    values = tuple(trial.values or ()) if trial.state == TrialState.COMPLETE else ()
-    return read_record(trial.number, status, trial.user_attrs, values)
+    complete = trial.state == TrialState.COMPLETE
+    values = Stored((complete and trial.values) or (), f"values of trial {number}").items()
+    return read_record(number, status, trial.user_attrs, tuple(v.number() for v in values))
 
 
 def _is_stale(trial: FrozenTrial) -> bool:

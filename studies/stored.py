@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -18,16 +19,34 @@ _LARGEST_NUMBER = 1e100
 _LONGEST_TEXT = 2000
 
 
+@contextmanager
+def unreadable(url: str) -> Iterator[None]:
+    """One clear line for what Optuna raises where a value is none that it could have written."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except (ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        raise StudyError(
+            f"storage {url}: it holds what nobody can read ({one_line(str(error))}): the file is "
+            "damaged; move it away or use another --storage"
+        ) from None
+
+
 @dataclass(frozen=True)
 class Stored:
-    """A value and what it is called; reading it as what it is not raises ``StudyError``."""
+    """A value and what it is called; reading it as what it is not raises ``StudyError``.
+
+    ``within`` is what it was found in, under its name or at its place.
+    """
 
     value: object
-    name: str
+    name: str | int
+    within: Stored | None = None
 
     def entry(self, key: str, default: object = None) -> Stored:
         """The value under a key of an object; what is missing reads as the default."""
-        return Stored(self.mapping().get(key, default), f"{one_line(key, 40)} of {self.name}")
+        return Stored(self.mapping().get(key, default), key, self)
 
     def entries(self) -> dict[str, Stored]:
         """All values of an object by key."""
@@ -37,7 +56,7 @@ class Stored:
         """The values of a list."""
         if not isinstance(self.value, list | tuple):
             self.refuse("a list")
-        return [Stored(item, f"{self.name}[{index}]") for index, item in enumerate(self.value)]
+        return [Stored(item, index, self) for index, item in enumerate(self.value)]
 
     def mapping(self) -> Mapping[str, object]:
         """An object, its values not looked at yet."""
@@ -91,10 +110,17 @@ class Stored:
     def refuse(self, wanted: str) -> NoReturn:
         """Say that the value is not what it has to be."""
         raise StudyError(
-            f"{self.name} is {brief(self.value)}, must be {wanted}: the study is damaged or of "
-            "another version; use another --study"
+            f"{self} is {brief(self.value)}, must be {wanted}: the study is damaged or of another "
+            "version; use another --study"
         )
 
     def _named(self) -> list[tuple[str, Stored]]:
         entries = self.entries()
-        return [(Stored(key, f"a key of {self.name}").word(), entries[key]) for key in entries]
+        return [(Stored(key, "a key", self).word(), entries[key]) for key in entries]
+
+    def __str__(self) -> str:
+        """``macs of trial 3``, ``rung 300 of trial 3[0]``."""
+        if isinstance(self.name, int):
+            return f"{self.within}[{self.name}]"
+        name = one_line(self.name, 40)
+        return name if self.within is None else f"{name} of {self.within}"

@@ -19,6 +19,8 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP")
 #: No camera of a vehicle has as many, and a few kB can hold an image of 179 million pixels, where
 #: Pillow itself stops.
 _MOST_PIXELS = 2**26
+#: Of Linux; other systems have shorter ones.
+_LONGEST_PATH = 4096
 #: Lists of frames, boxes of a frame, calibrations: all that is read as text in one piece.
 _MOST_TEXT_BYTES = 16 * 2**20
 #: Pillow's modes of one channel whose pixels are label values (P: index into a palette).
@@ -108,7 +110,7 @@ def listed_file(folder: Path, name: str) -> Path:
     A relative name cannot climb out of the folder; links in it are followed, for these are made by
     whoever unpacks the files. Raises ``DataError`` also where there is no such file.
     """
-    if not name.isprintable():
+    if len(name) > _LONGEST_PATH or not name.isprintable():
         raise DataError(f"{one_line(name)!r} is no path of a file")
     normal = os.path.normpath(name)
     if normal.split(os.sep)[0] == os.pardir:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import math
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -180,3 +182,36 @@ def test_numbers_stay_numbers_and_texts_are_made_printable() -> None:
     assert stored.entry("d").optional_number() is None
     with pytest.raises(StudyError, match=r"a of study is 10000.*, must be a whole number from 0"):
         stored.entry("a").count()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("update trial_params set distribution_json = 'null'", "nobody can read"),
+        ("update trial_params set param_value = 1e400", "nobody can read"),
+        (
+            "update trial_params set distribution_json = "
+            """'{"name": "IntDistribution", "attributes": {"low": 5, "high": 1}}'""",
+            "nobody can read .*must hold",
+        ),
+        ("update trial_values set value = 'abc'", r"values of trial \d+\[0\] is 'abc', must be"),
+        ("delete from trial_values", "contradicts itself, trial .* has 0 values"),
+        ("update study_user_attributes set value_json = '7'", "settings is 7, must be an object"),
+        ("create trigger t after insert on trials begin delete from trials; end", "the trigger t"),
+        (
+            "drop table trial_values; create view trial_values as with recursive c(x) as "
+            "(select 1 union all select x + 1 from c) select x as trial_value_id, 1 as trial_id, "
+            "0 as objective, 1.0 as value, 'FINITE' as value_type from c",
+            "holds the view trial_values, which no study has",
+        ),
+    ],
+)
+def test_a_database_that_optuna_did_not_write_is_one_clear_line(
+    store: StudyStore, change: str, message: str
+) -> None:
+    file = store.url.removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(change)
+    with pytest.raises(StudyError, match=message) as caught:
+        read_result(load_study(store.url))
+    assert str(caught.value).isprintable()
