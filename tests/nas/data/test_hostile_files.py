@@ -227,3 +227,21 @@ def test_deep_and_large_values_are_shown_by_their_beginning() -> None:
     assert len(shown(deep)) <= 60
     assert len(shown(["x" * 10**6] * 10)) <= 60
     assert shown(json.loads('"\\u001b[31m\\u009b"')) == '"\\u001b[31m�"'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('<?xml version="1.0" encoding="F"?><a/>', "root element is <a>"),
+        ("<boost_serialization>" + "<a/>" * 1_000_001, "more than 1000000 elements"),
+        (
+            "<boost_serialization><tracklets><count>1</count><item><h>" + "x" * 9000 + "</h></item>"
+            "</tracklets></boost_serialization>",
+            r"h is 'x{59}…', must be a finite number",
+        ),
+    ],
+)
+def test_tracklets_are_bounded(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "tracklets.xml").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_tracklets(tmp_path / "tracklets.xml")
