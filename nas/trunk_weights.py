@@ -140,7 +140,7 @@ def read_trunk_weights(path: Path) -> _Weights:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a value is a tensor of numbers in memory, neither sparse nor quantized nor empty."""
+    """Whether a value is a tensor of numbers that are there, neither sparse nor quantized."""
     return (
         isinstance(value, Tensor)
         and value.device.type == "cpu"

@@ -98,7 +98,7 @@ def read_finalists(
     if _PREFIX not in stored:
         return None
     latest = Stored(stored[_PREFIX], _PREFIX)
-    key = latest.entry("latest").text()
+    key = latest.entry("latest").line()
     conditions = _conditions(latest.entry("conditions").entry(key))
     by_trial = {t.number: _runs(stored, trial_title(t.number), key) for t in trials}
     by_task = {task: _runs(stored, baseline_title(task), key) for task in tasks}

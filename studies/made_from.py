@@ -63,7 +63,7 @@ def remembered_config(
         sources=_named(specs, seed, before) or _remembered(store, known, seed, before),
         tasks=tuple(task.word() for task in tasks.items()),
         fidelity=before,
-        fix={axis: value.text() for axis, value in known.entry("fix", {}).entries().items()},
+        fix={axis: value.line() for axis, value in known.entry("fix", {}).entries().items()},
         pretrained=read_pretrained(pretrained) or _remembered_weights(known),
         seed=seed,
         device=device or known.entry("device", "auto").word(),
@@ -149,7 +149,7 @@ def _remembered_weights(known: Stored) -> tuple[PretrainedEncoder, ...]:
 
 def _opened(place: Stored, open_: Callable[[str], Opened], option: str) -> Opened:
     """What lies where it lay, or where the same words lead from here."""
-    given, resolved = place.entry("given").text(), place.entry("resolved").text()
+    given, resolved = place.entry("given").line(), place.entry("resolved").line()
     try:
         return open_(resolved)
     except (DataError, PretrainedError) as error:
@@ -171,7 +171,7 @@ def _check_unchanged(store: StudyStore, problem: Problem, *, named: bool) -> Non
             "split now may have been searched on; if it is still right, name it again with --data"
         )
     begun = Stored(_identity(store), "identity").entry("pretrained", [])
-    wanted = [weights.text() for weights in begun.items()]
+    wanted = [weights.line() for weights in begun.items()]
     if wanted != problem.identity.get("pretrained", []):
         raise StudyError(
             f"study {store.name} began with the weights {', '.join(wanted) or 'none'} (encoder and "

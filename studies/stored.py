@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from nas.evaluation import Metrics
-from search_spaces.spelling import brief, is_name, one_line
+from search_spaces.spelling import LONGEST_NAME, brief, one_line
 from studies.errors import StudyError
 
 #: What Optuna's storages and numpy can hold; no network has as many MACs.
@@ -17,6 +17,8 @@ _LARGEST_COUNT = 2**63 - 1
 _LARGEST_NUMBER = 1e100
 #: Characters of a reason or a description, which are cut when they are shown.
 _LONGEST_TEXT = 2000
+#: Of a metric: the name of a class and some words more.
+_LONGEST_WORD = 2 * LONGEST_NAME
 
 
 @contextmanager
@@ -89,11 +91,17 @@ class Stored:
             self.refuse("a text")
         return one_line(self.value, _LONGEST_TEXT)
 
-    def word(self) -> str:
-        """The name of something."""
-        if not isinstance(self.value, str) or not is_name(self.value):
-            self.refuse("a name")
+    def line(self) -> str:
+        """A text of one line as it is, such as a path."""
+        if not isinstance(self.value, str) or not self.value.isprintable():
+            self.refuse("a text of one line")
         return self.value
+
+    def word(self) -> str:
+        """The name of something, such as a task, or a metric of one of its classes."""
+        if len(self.line()) > _LONGEST_WORD or not self.line().strip():
+            self.refuse(f"a name of 1 to {_LONGEST_WORD} characters")
+        return self.line()
 
     def words(self) -> dict[str, str]:
         """Names by name."""

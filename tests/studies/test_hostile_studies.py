@@ -179,6 +179,9 @@ def test_numbers_stay_numbers_and_texts_are_made_printable() -> None:
     assert stored.entry("a").number() == math.inf
     assert stored.entry("b").text() == "two lines�"
     assert stored.entry("c").count() == 3
+    assert Stored("/my  data/a", "path").line() == "/my  data/a"
+    with pytest.raises(StudyError, match=r"path is 'a\\nb', must be a text of one line"):
+        Stored("a\nb", "path").line()
     assert stored.entry("d").optional_number() is None
     with pytest.raises(StudyError, match=r"a of study is 10000.*, must be a whole number from 0"):
         stored.entry("a").count()
