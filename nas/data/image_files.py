@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,9 +17,8 @@ from search_spaces.spelling import one_line
 
 #: Formats that are decoded; Pillow knows others, among them EPS, which it gives to Ghostscript.
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "PPM", "WEBP")
-#: No camera of a vehicle has as many, and a few kB can hold an image of 179 million pixels, where
-#: Pillow itself stops.
-_MOST_PIXELS = 2**26
+#: Those of 8K video. A few kB can hold an image of 179 million, where Pillow itself stops.
+_MOST_PIXELS = 2**25
 #: Of Linux; other systems have shorter ones.
 _LONGEST_PATH = 4096
 #: Lists of frames, boxes of a frame, calibrations: all that is read as text in one piece.
@@ -164,17 +164,22 @@ def stamp_files(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def open_image(path: Path) -> Image.Image:
-    """An image file of bounded size, not decoded yet; raises ``DataError`` with the file."""
+def open_image(
+    path: Path, content: bytes | None = None, *, most_pixels: int = _MOST_PIXELS
+) -> Image.Image:
+    """An image of bounded size, not decoded yet; raises ``DataError`` with the file.
+
+    ``content`` is read in place of what the file holds.
+    """
     check_file(path)
     try:
-        image = Image.open(path, formats=_FORMATS)
+        image = Image.open(path if content is None else io.BytesIO(content), formats=_FORMATS)
     except Exception as error:
         raise _unreadable(path, error) from error
     width, height = image.size
-    if width * height > _MOST_PIXELS:
+    if width * height > most_pixels:
         raise DataError(
-            f"{path}: the image has {width}x{height} pixels, at most {_MOST_PIXELS} are read"
+            f"{path}: the image has {width}x{height} pixels, at most {most_pixels} are read"
         )
     return image
 
