@@ -11,7 +11,7 @@ from types import MappingProxyType
 from nas.cost import Cost
 from nas.deployment import BudgetError, Deployment
 from nas.quantity import Quantity, written
-from search_spaces.spelling import unknown
+from search_spaces.spelling import one_line, unknown
 
 #: Operations per second of each unit that is a rate.
 RATES: Mapping[str, float] = MappingProxyType({"tops": 1e12, "gops": 1e9})
@@ -35,6 +35,8 @@ _SENSIBLE: Mapping[Quantity, tuple[float, float]] = MappingProxyType(
     }
 )
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf(?:inity)?)"
+#: Characters of an amount; what is longer is cut, and then no amount.
+_LONGEST = 60
 _FORM = "write a number and a unit as in 30tops, 20gmacs, 15ms, 10mparams or 50mb"
 
 
@@ -143,6 +145,7 @@ class Budget:
 
 def parse_bound(text: str, deployment: Deployment) -> Bound:
     """Read ``30tops``, ``20 GMACs``, ``15ms``, …; raises ``BudgetError`` with the repair."""
+    text = one_line(text, _LONGEST)
     number, unit = _split(text)
     _check_number(text, number)
     if unit in RATES:

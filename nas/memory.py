@@ -13,6 +13,7 @@ from nas.resolution import Resolution
 
 #: Weight, gradient and two moments in fp32.
 _BYTES_PER_PARAMETER = 16
+_BYTES_PER_WEIGHT = 4
 #: Kept for the backward pass per output value of a layer: the convolution's output, the
 #: normalisation's and the activation's, and their gradients, in fp32.
 _BYTES_PER_ACTIVATION = 24
@@ -66,6 +67,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and _ALLOCATOR in str(error)
+
+
+def check_weights(plan: Plan) -> None:
+    """Raise ``MemoryError`` where the weights alone would not fit: descriptions cost nothing."""
+    needed = plan_cost(plan, DEPLOYMENT).params * _BYTES_PER_WEIGHT
+    free = available_bytes(torch.device("cpu"))
+    if needed > _USABLE * free:
+        raise MemoryError(
+            f"the network has {needed / 1e9:.1f} GB of weights, {free / 1e9:.1f} GB are free"
+        )
 
 
 def _meminfo_available() -> int | None:

@@ -16,6 +16,7 @@ from nas.fusion import RecurrentFusion, compared
 from nas.head import head
 from nas.initialization import initialize
 from nas.link import Link
+from nas.memory import check_weights
 from nas.plan import ENCODER_KINDS, IMAGE, Node, Plan, Read
 from nas.resnet import Stem, residual_stage
 from nas.resolution import ENCODER_STRIDE
@@ -221,11 +222,20 @@ class Network(nn.Module):
 def build_network(architecture: Architecture, *, seed: int = 0, training: bool = False) -> Network:
     """An initialised network of an architecture; equal seeds give equal weights.
 
-    ``training`` keeps auxiliary tasks, which are gone at inference.
+    ``training`` keeps auxiliary tasks, which are gone at inference. Raises ``MemoryError`` before
+    anything is allocated where the weights would not fit.
     """
-    network = Network(compile_plan(architecture, training=training))
+    plan = compile_plan(architecture, training=training)
+    check_weights(plan)
+    network = Network(plan)
     initialize(network, seed)
     return network
+
+
+def network_without_memory(plan: Plan) -> Network:
+    """The network of a plan on the meta device: shapes alone, however large they are."""
+    with torch.device("meta"):
+        return Network(plan)
 
 
 def _encoder_parts(plan: Plan) -> dict[str, nn.Module]:

@@ -12,13 +12,14 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from nas.network import Network, build_network
+from nas.compile import compile_plan
+from nas.network import Network, network_without_memory
 from nas.trunk_weights import TrunkWeightsError, copy_trunk_weights, read_trunk_weights
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import SEGMENTATION
 from search_spaces.encoder_spec import ENCODERS, EncoderSpec, is_width
 from search_spaces.sharing import Sharing
-from search_spaces.spelling import unknown
+from search_spaces.spelling import one_line, unknown
 from search_spaces.vocabulary import EncoderFamily
 
 #: The word for the weights of EfficientNet-Lite0 that come as a package.
@@ -90,11 +91,17 @@ def parse_pretrained(text: str) -> tuple[str, Path]:
     name, equals, file = (part.strip() for part in text.partition("="))
     if not equals or not name or not file:
         raise PretrainedError(
-            f"pretrained is {text!r}, write imagenet or ENCODER=FILE, as in resnet50=resnet50.pth"
+            f"pretrained is {one_line(text)!r}, write imagenet or ENCODER=FILE, as in "
+            "resnet50=resnet50.pth"
         )
     if name not in ENCODERS:
-        raise PretrainedError(f"pretrained {text!r}: {unknown('encoder', name, ENCODERS)}")
-    return name, Path(file).expanduser()
+        raise PretrainedError(
+            f"pretrained {one_line(text)!r}: {unknown('encoder', name, ENCODERS)}"
+        )
+    try:
+        return name, Path(file).expanduser()
+    except (RuntimeError, ValueError) as error:  # the home of nobody; a name with a zero in it
+        raise PretrainedError(f"pretrained {one_line(text)!r}: {error}") from None
 
 
 def resolved_pretrained(text: str) -> str:
@@ -110,7 +117,8 @@ def _read(name: str, path: Path) -> PretrainedEncoder:
         pretrained = PretrainedEncoder(
             encoder=encoder, path=path, digest=_digest(path), weights=weights
         )
-        pretrained.load(build_network(_smallest(encoder)))
+        # A small file may be said to hold the largest encoder.
+        pretrained.load(network_without_memory(compile_plan(_smallest(encoder))))
     except TrunkWeightsError as error:
         raise PretrainedError(f"pretrained {name}: {error}") from None
     return pretrained
@@ -127,7 +135,8 @@ def _width(name: str, weights: Mapping[str, Tensor], path: Path) -> int:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:12]
 
 
 def _smallest(encoder: EncoderSpec) -> Architecture:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from search_spaces.spelling import one_line
+
 #: Deepest output stride of the encoders: sides are padded to a multiple of it.
 ENCODER_STRIDE = 32
 _LARGEST_SIDE = 16384
@@ -29,7 +31,9 @@ class Resolution:
         """Read ``WIDTHxHEIGHT`` in pixels; raises ``ValueError`` with the form that is allowed."""
         match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text)
         if not match:
-            raise ValueError(f"resolution {text!r}: write width and height as in 1024x512")
+            raise ValueError(
+                f"resolution {one_line(text)!r}: write width and height as in 1024x512"
+            )
         return cls(int(match[1]), int(match[2]))
 
     @property

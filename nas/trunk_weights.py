@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from zipfile import ZIP_STORED, ZipFile, is_zipfile
 
 import torch
 from safetensors.torch import load_file
@@ -13,9 +14,12 @@ from torch import Tensor
 from nas.efficientnet_weights import efficientnet_weights
 from nas.network import Network
 from nas.plan import Layer
+from search_spaces.spelling import one_line
 from search_spaces.vocabulary import EncoderFamily
 
 _Weights = Mapping[str, Tensor]
+#: A ResNet-101 of twice the published width has 0.7 GB in fp32.
+_MOST_BYTES = 2 * 2**30
 
 
 class TrunkWeightsError(ValueError):
@@ -98,7 +102,9 @@ def _shared_shape(layer: Layer) -> tuple[int, ...]:
 def _check_nothing_left(weights: _Weights, known: set[str], path: Path, network: Network) -> None:
     left = next((key for key in weights if key not in known), None)
     if left is not None:
-        raise TrunkWeightsError(f"{path} holds {left}, the network does not: {_repair(network)}")
+        raise TrunkWeightsError(
+            f"{path} holds {one_line(left)}, the network does not: {_repair(network)}"
+        )
 
 
 def _repair(network: Network) -> str:
@@ -122,14 +128,25 @@ def read_trunk_weights(path: Path) -> _Weights:
     """The state dict in a file; raises ``TrunkWeightsError``."""
     if not path.is_file():
         raise TrunkWeightsError(f"{path} is no file, give the weights of an encoder")
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise TrunkWeightsError(f"{path} has {size} bytes, at most {_MOST_BYTES} are read")
     values = _loaded(path)
     if isinstance(values, Mapping) and isinstance(values.get("state_dict"), Mapping):
         values = values["state_dict"]
-    if not isinstance(values, Mapping) or not all(
-        isinstance(value, Tensor) for value in values.values()
-    ):
+    if not isinstance(values, Mapping) or not all(map(_is_plain, values.values())):
         raise TrunkWeightsError(f"{path} holds no state dict, save model.state_dict()")
     return {str(key).removeprefix("module."): value for key, value in values.items()}
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is a tensor of numbers that are there, neither sparse nor quantized."""
+    return (
+        isinstance(value, Tensor)
+        and value.device.type == "cpu"
+        and value.layout == torch.strided
+        and not value.is_quantized
+    )
 
 
 def _loaded(path: Path) -> object:
@@ -137,8 +154,19 @@ def _loaded(path: Path) -> object:
         if path.suffix == ".safetensors":
             return load_file(path)
         if path.suffix in (".pth", ".pt"):
+            _check_not_packed(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a broken file makes the readers stumble over
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = one_line(str(error).partition("\n")[0]) or type(error).__name__
         raise TrunkWeightsError(f"{path} cannot be read as plain weights: {reason}") from None
     raise TrunkWeightsError(f"{path}: use a file that ends in .safetensors, .pth or .pt")
+
+
+def _check_not_packed(path: Path) -> None:
+    """torch packs nothing in its archives, so that no small file becomes a large one."""
+    if not is_zipfile(path):
+        return  # as torch wrote it before 1.6
+    with ZipFile(path) as archive:
+        packed = next((i for i in archive.infolist() if i.compress_type != ZIP_STORED), None)
+    if packed is not None:
+        raise ValueError(f"{packed.filename} is compressed, torch.save does not do so")

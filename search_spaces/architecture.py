@@ -13,6 +13,7 @@ from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.encoder_spec import STAGE_STRIDES, STAGES, EncoderSpec
 from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
+from search_spaces.json_document import JsonError, read_json
 from search_spaces.loss_weights import WEIGHTINGS, LossWeight
 from search_spaces.sharing import Sharing
 from search_spaces.synergy import SynergyLink
@@ -122,8 +123,8 @@ class Architecture:
     def from_json(cls, text: str) -> Architecture:
         """Read a JSON document; raises ``ArchitectureError``."""
         try:
-            values = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            values = read_json(text, longest=architecture_json.LONGEST_DOCUMENT)
+        except JsonError as error:
             raise ArchitectureError(f"not a JSON document: {error}") from None
         return cls.from_dict(values)
 

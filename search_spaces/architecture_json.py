@@ -12,6 +12,7 @@ from search_spaces.feature_maps import Augmentation
 from search_spaces.filter_ratios import FilterRatio
 from search_spaces.loss_weights import LossWeight
 from search_spaces.sharing import Sharing
+from search_spaces.spelling import LONGEST_NAME, brief, is_name, one_line
 from search_spaces.synergy import SynergyLink
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from search_spaces.architecture import Architecture
 
 FORMAT = 1
+#: Characters of a document that is read; eleven tasks with every link there is take 60,000.
+LONGEST_DOCUMENT = 4 * 2**20
 _T = TypeVar("_T")
 _PLAIN = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
 _WORDS = ("LinkOperation", "PrunedPart", "Fusion", "Weighting", "DecoderKind")
@@ -50,22 +53,23 @@ def encode(architecture: Architecture) -> dict[str, object]:
 def decode(values: object, kind: type[_T]) -> _T:
     """Build ``kind`` (the architecture class) from what ``encode`` gave."""
     if not isinstance(values, Mapping):
-        raise ArchitectureError(f"an architecture is a JSON object, got {_shown(values)}")
+        raise ArchitectureError(f"an architecture is a JSON object, got {brief(values)}")
     given = dict(values)
     version = given.pop("format", FORMAT)
     if version != FORMAT:
-        raise ArchitectureError(f"format is {_shown(version)}, this version reads {FORMAT}")
+        raise ArchitectureError(f"format is {brief(version)}, this version reads {FORMAT}")
     return _record(given, kind, "")
 
 
 def _record(values: object, kind: type[_T], where: str) -> _T:
     if not isinstance(values, Mapping):
-        raise ArchitectureError(f"{where} is {_shown(values)}, give an object")
+        raise ArchitectureError(f"{where} is {brief(values)}, give an object")
     known: dict[str, Field[Any]] = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     prefix = f"{where}." if where else ""
     for name in values:
         if name not in known:
-            raise ArchitectureError(f"{prefix}{name} is not known, use {', '.join(known)}")
+            stranger = one_line(f"{prefix}{name}")
+            raise ArchitectureError(f"{stranger} is not known, use {', '.join(known)}")
     for name, f in known.items():
         if name not in values and f.default is MISSING and f.default_factory is MISSING:
             raise ArchitectureError(f"{prefix}{name} is missing, add it")
@@ -89,29 +93,40 @@ def _value(value: object, annotation: str, where: str) -> object:
         return _record(value, _RECORDS[annotation], where)
     allowed = _PLAIN["str"] if annotation in _WORDS else _PLAIN[annotation]
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-        raise ArchitectureError(f"{where} is {_shown(value)}, give a {allowed[0].__name__}")
-    return value
+        raise ArchitectureError(f"{where} is {brief(value)}, give a {allowed[0].__name__}")
+    return _text(value, where) if isinstance(value, str) else value
 
 
 def _partitions(value: object, where: str) -> tuple[tuple[tuple[str, ...], ...], ...]:
     return tuple(
         tuple(
-            tuple(_text(task, f"{where}[{stage}]") for task in _list(group, f"{where}[{stage}]"))
+            tuple(
+                _task_name(task, f"{where}[{stage}]") for task in _list(group, f"{where}[{stage}]")
+            )
             for group in _list(partition, f"{where}[{stage}]")
         )
         for stage, partition in enumerate(_list(value, where))
     )
 
 
-def _text(value: object, where: str) -> str:
+def _task_name(value: object, where: str) -> str:
     if not isinstance(value, str):
-        raise ArchitectureError(f"{where} holds {_shown(value)}, give names of tasks")
+        raise ArchitectureError(f"{where} holds {brief(value)}, give names of tasks")
+    return _text(value, where)
+
+
+def _text(value: str, where: str) -> str:
+    """All texts of a document are names, and every later error may show them as they are."""
+    if not is_name(value):
+        raise ArchitectureError(
+            f"{where} is {brief(value)}, give 1 to {LONGEST_NAME} printable characters"
+        )
     return value
 
 
 def _list(value: object, where: str) -> list[object] | tuple[object, ...]:
     if not isinstance(value, list | tuple):
-        raise ArchitectureError(f"{where} is {_shown(value)}, give a list")
+        raise ArchitectureError(f"{where} is {brief(value)}, give a list")
     return value
 
 
@@ -121,8 +136,3 @@ def _listed(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _listed(item) for key, item in value.items()}
     return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

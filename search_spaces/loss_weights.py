@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import get_args
 
@@ -14,6 +13,8 @@ WEIGHTINGS: tuple[Weighting, ...] = get_args(Weighting)
 SEARCHABLE_WEIGHTINGS: tuple[Weighting, ...] = tuple(w for w in WEIGHTINGS if w != "fixed")
 #: Choices of the default space: those that cost one backward pass and no evaluation.
 DEFAULT_WEIGHTINGS: tuple[Weighting, ...] = ("geometric", "sum", "uncertainty")
+#: A thousand is in use (see below); a loss times much more than this is no fp32 number.
+LARGEST_WEIGHT = 1e9
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -30,9 +31,9 @@ class LossWeight:
 
     def __post_init__(self) -> None:
         number = isinstance(self.weight, int | float) and type(self.weight) is not bool
-        if not number or not math.isfinite(self.weight) or self.weight <= 0:
+        if not number or not 0 < self.weight <= LARGEST_WEIGHT:
             raise ArchitectureError(
                 f"loss_weights: weight of {self.task} is {self.weight!r}, "
-                "use a finite number above 0"
+                f"use a number above 0 and up to {LARGEST_WEIGHT:g}"
             )
         object.__setattr__(self, "weight", float(self.weight))

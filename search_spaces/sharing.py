@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from search_spaces.encoder_spec import STAGES
-from search_spaces.task_spec import ArchitectureError
+from search_spaces.spelling import one_line
+from search_spaces.task_spec import MOST_TASKS, ArchitectureError
 
 Group = tuple[str, ...]
 Partition = tuple[Group, ...]
@@ -138,11 +139,13 @@ def _check(stages: tuple[Partition, ...]) -> None:
             f"sharing has {len(stages)} stages, give {STAGES} partitions, stem first"
         )
     tasks = sorted(task for group in stages[0] for task in group)
+    if len(tasks) > MOST_TASKS:
+        raise ArchitectureError(f"sharing[0] holds {len(tasks)} tasks, use at most {MOST_TASKS}")
     for stage, partition in enumerate(stages):
         members = sorted(task for group in partition for task in group)
         if members != tasks or len(set(members)) != len(members) or () in partition:
             raise ArchitectureError(
-                f"sharing[{stage}] holds {', '.join(members) or 'nothing'}, "
+                f"sharing[{stage}] holds {one_line(', '.join(members)) or 'nothing'}, "
                 f"name each of {', '.join(tasks)} exactly once"
             )
         coarser = stages[max(stage - 1, 0)]

@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from search_spaces.spelling import LONGEST_NAME, is_name, one_line
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _MOST_CHANNELS = 4096
+#: The embedded world has 11. Trees, links and costs grow with the square of the number of tasks.
+MOST_TASKS = 32
 #: Of ``TaskSpec.output_stride``: a vector a frame, every pixel, or cells of so many pixels a side.
 OUTPUT_STRIDES = (0, 1, 4, 8, 16, 32)
 
@@ -56,10 +60,10 @@ class TaskSpec:
 
     def __post_init__(self) -> None:
         self._check_types()
-        if not _NAME.fullmatch(self.name):
+        if not _NAME.fullmatch(self.name) or len(self.name) > LONGEST_NAME:
             raise ArchitectureError(
-                f"task name {self.name!r}: use lower-case letters, digits and underscores, "
-                "beginning with a letter"
+                f"task name {one_line(self.name)!r}: use lower-case letters, digits and "
+                f"underscores, beginning with a letter, at most {LONGEST_NAME}"
             )
         if not 1 <= self.channels <= _MOST_CHANNELS:
             raise ArchitectureError(
@@ -93,14 +97,25 @@ class TaskSpec:
             )
         if not self.kind:
             raise ArchitectureError(f"task {self.name}: kind is empty, name its behaviour")
+        stranger = next((c for c in (self.kind, *self.classes) if not is_name(c)), None)
+        if stranger is not None:
+            raise ArchitectureError(
+                f"task {self.name}: {one_line(stranger)!r} is no name of a kind or a class, "
+                f"give 1 to {LONGEST_NAME} printable characters"
+            )
 
 
 def ordered_tasks(tasks: Iterable[TaskSpec]) -> tuple[TaskSpec, ...]:
-    """The tasks sorted by name; raises ``ArchitectureError`` if there is none or a name twice."""
+    """The tasks sorted by name.
+
+    Raises ``ArchitectureError`` if there is none, a name twice, or more than ``MOST_TASKS``.
+    """
     ordered = tuple(sorted(tasks, key=lambda task: task.name))
     names = [task.name for task in ordered]
     if not names:
         raise ArchitectureError("tasks is empty, name at least one task")
+    if len(names) > MOST_TASKS:
+        raise ArchitectureError(f"tasks names {len(names)} tasks, use at most {MOST_TASKS}")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
         raise ArchitectureError(f"tasks names {twice} twice, give each task its own name")

@@ -8,11 +8,13 @@ import warnings
 from collections.abc import Sequence
 from importlib import import_module
 
-from search_spaces.spelling import unknown
+from search_spaces.spelling import one_line, unknown
 from studies.commands.parser import COMMANDS, PROGRAM, make_parser
 from studies.errors import UsageError
 from studies.redaction import redacted
 
+#: Characters of a message: a path may take 4,096 of them, a list of choices some hundreds.
+_LONGEST_COMPLAINT = 6000
 DONE, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 #: Errors by name, so that none of the modules that define them is loaded to answer ``--help``.
 _WRONG_USAGE = frozenset({"ArchitectureError", "BudgetError", "PretrainedError", "UsageError"})
@@ -83,7 +85,7 @@ def _answer(error: Exception) -> int:
 
 
 def _complain(text: str) -> None:
-    print(f"{PROGRAM}: {redacted(' '.join(text.split()))}", file=sys.stderr)
+    print(f"{PROGRAM}: {redacted(one_line(text, _LONGEST_COMPLAINT))}", file=sys.stderr)
 
 
 def _reader_left() -> int:

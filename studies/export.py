@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 
 from nas.budget import Budget
@@ -22,9 +22,10 @@ from nas.compile import compile_plan
 from nas.cost import DEPLOYMENT, Cost, cost_of
 from nas.network import Network
 from nas.resolution import Resolution
+from nas.stored_weights import StoredWeightsError, stored_network
 from nas.streaming import StreamingForm
 from nas.tasks.task import Task
-from search_spaces.architecture import Architecture
+from search_spaces.architecture_file import read_architecture
 from search_spaces.task_spec import ArchitectureError
 from studies.export_folder import (
     ARCHITECTURE,
@@ -151,19 +152,21 @@ def deployed_network(network: Network) -> Network:
 def load_exported(folder: Path) -> Network:
     """The network of an exported folder, in evaluation mode; reads no pickle.
 
-    Raises ``ExportError`` naming the file that is missing or damaged.
+    The folder may come from anywhere. Raises ``ExportError`` naming the file that is missing or
+    damaged.
     """
-    folder = Path(folder)
+    files = {name: Path(folder) / name for name in (ARCHITECTURE, WEIGHTS)}
+    for file in files.values():  # a pipe of that name would keep its reader waiting
+        if not file.is_file():
+            raise ExportError(f"{file} cannot be read: it is no file")
     try:
-        architecture = Architecture.from_json((folder / ARCHITECTURE).read_text(encoding="utf-8"))
-        network = Network(compile_plan(architecture))
-    except (OSError, UnicodeDecodeError, ArchitectureError) as error:
-        raise ExportError(f"{folder / ARCHITECTURE} cannot be read: {_line(error)}") from None
+        architecture = read_architecture(files[ARCHITECTURE])
+    except (OSError, ArchitectureError) as error:
+        raise ExportError(f"{files[ARCHITECTURE]} cannot be read: {_line(error)}") from None
     try:
-        network.load_state_dict(load_file(folder / WEIGHTS))
-    except Exception as error:  # safetensors and torch have no common error
-        raise ExportError(f"{folder / WEIGHTS} cannot be read: {_line(error)}") from None
-    return network.eval()
+        return stored_network(compile_plan(architecture), files[WEIGHTS]).eval()
+    except (OSError, StoredWeightsError) as error:
+        raise ExportError(f"{files[WEIGHTS]} cannot be read: {_line(error)}") from None
 
 
 @dataclass(frozen=True, kw_only=True)

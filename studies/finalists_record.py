@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +14,7 @@ from studies.pareto import Direction
 from studies.problem import RECIPE_VERSION, Problem
 from studies.record import TrialRecord
 from studies.store import StudyStore
+from studies.stored import Stored
 
 #: Names of the study's attributes begin so: one for the conditions, one for each network.
 _PREFIX = "finalized"
@@ -96,14 +97,12 @@ def read_finalists(
     stored = _stored(store)
     if _PREFIX not in stored:
         return None
-    try:
-        key = stored[_PREFIX]["latest"]
-        conditions = stored[_PREFIX]["conditions"][key]
-        conditions = Conditions(**{**conditions, "judged_on": tuple(conditions["judged_on"])})
-    except (KeyError, TypeError) as error:
-        raise _damaged(store.name, error) from None
+    latest = Stored(stored[_PREFIX], _PREFIX)
+    key = latest.entry("latest").line()
+    conditions = _conditions(latest.entry("conditions").entry(key))
     by_trial = {t.number: _runs(stored, trial_title(t.number), key) for t in trials}
     by_task = {task: _runs(stored, baseline_title(task), key) for task in tasks}
+    _check_judged(by_trial.values(), by_task, primary)
     finalists = [trial for trial in trials if by_trial[trial.number]]
     return Finalists(
         conditions=conditions,
@@ -127,16 +126,54 @@ def _name(title: str) -> str:
     return f"{_PREFIX} {title}"
 
 
-def _runs(stored: Mapping[str, Any], title: str, key: str) -> dict[int, SeedRun]:
-    try:
-        runs = [SeedRun(**entry) for entry in stored.get(_name(title), {}).get(key, [])]
-    except (AttributeError, TypeError) as error:
-        raise _damaged(title, error) from None
-    return {run.seed: run for run in runs}
-
-
-def _damaged(what: str, error: Exception) -> StudyError:
-    return StudyError(
-        f"the finalists of {what} are damaged or of another version ({error}); search again in "
-        "another --study"
+def _conditions(stored: Stored) -> Conditions:
+    return Conditions(
+        fidelity=stored.entry("fidelity").text(),
+        samples=stored.entry("samples").count(),
+        begin=stored.entry("begin").text(),
+        judged_on=tuple(source.text() for source in stored.entry("judged_on").items()),
+        constants=stored.entry("constants").metrics(),
     )
+
+
+def _check_judged(
+    trials: Iterable[Mapping[int, SeedRun]],
+    baselines: Mapping[str, Mapping[int, SeedRun]],
+    primary: Mapping[str, str],
+) -> None:
+    """All networks have the same metrics at every seed, their tasks' primary ones among them."""
+    _check_alike([run for runs in trials for run in runs.values()], primary, "trials")
+    for task, runs in baselines.items():
+        _check_alike(list(runs.values()), primary, f"single-task {task}")
+        if any(task not in run.metrics for run in runs.values()):
+            raise _contradiction(f"single-task {task} was not judged on {task}")
+
+
+def _check_alike(runs: Sequence[SeedRun], primary: Mapping[str, str], what: str) -> None:
+    names = [{task: set(found) for task, found in run.metrics.items()} for run in runs]
+    if any(other != names[0] for other in names):
+        raise _contradiction(f"{what} have not the same metrics")
+    for task, found in names[0].items() if names else ():
+        if primary.get(task) not in found:
+            raise _contradiction(f"{what} have not the primary metric of {task}")
+
+
+def _contradiction(what: str) -> StudyError:
+    return StudyError(
+        f"the finalists contradict themselves, {what}: the study is damaged or of another version; "
+        "use another --study"
+    )
+
+
+def _runs(stored: Mapping[str, Any], title: str, key: str) -> dict[int, SeedRun]:
+    by_key = Stored(stored.get(_name(title), {}), "finalists").mapping()
+    entries = Stored(by_key.get(key, ()), f"finalists of {title}").items()
+    runs = [
+        SeedRun(
+            seed=entry.entry("seed").count(),
+            metrics=entry.entry("metrics").metrics(),
+            seconds=entry.entry("seconds").number(),
+        )
+        for entry in entries
+    ]
+    return {run.seed: run for run in runs}

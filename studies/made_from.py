@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nas import fidelity as fidelities
 from nas.data.source import DataError, DataSource
@@ -21,6 +21,7 @@ from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.problem import Problem, problem_of
 from studies.store import StudyStore
+from studies.stored import Stored
 
 Opened = TypeVar("Opened")
 
@@ -52,19 +53,20 @@ def remembered_config(
     Data stays as it was for the study's own fidelity, whichever one networks train at. Raises
     ``StudyError`` where data or weights are not remembered, not there any more, or changed since.
     """
-    settings = store.settings()
-    known: Mapping[str, Any] = settings.get("made_from", {})
-    seed = known.get("seed", settings["identity"].get("seed", 0))
-    before = _fidelity(known.get("fidelity"), settings["fidelity"])
+    settings = Stored(store.settings(), "settings")
+    known = settings.entry("made_from", {})
+    seed = known.entry("seed", settings.entry("identity").entry("seed", 0).value).count()
+    before = _fidelity(known.entry("fidelity"), settings.entry("fidelity"))
     specs = tuple(data)
+    tasks = known.entry("tasks", list(settings.entry("primary").mapping()))
     config = SearchConfig(
         sources=_named(specs, seed, before) or _remembered(store, known, seed, before),
-        tasks=tuple(known.get("tasks", settings["primary"])),
+        tasks=tuple(task.word() for task in tasks.items()),
         fidelity=before,
-        fix=known.get("fix", {}),
-        pretrained=read_pretrained(pretrained) or _remembered_weights(store, known),
+        fix={axis: value.line() for axis, value in known.entry("fix", {}).entries().items()},
+        pretrained=read_pretrained(pretrained) or _remembered_weights(known),
         seed=seed,
-        device=device or known.get("device", "auto"),
+        device=device or known.entry("device", "auto").word(),
         storage=store.url,
         study=store.name,
         data_specs=specs,
@@ -78,7 +80,7 @@ def data_changed(store: StudyStore, problem: Problem) -> bool:
 
     A source knows its files by path, size and time, so data that moved counts as changed.
     """
-    known = store.settings()["identity"].get("data")
+    known = _identity(store).get("data")
     return known is not None and known != [s.fingerprint() for s in problem.sources]
 
 
@@ -89,15 +91,33 @@ def _place(given: str, resolved: str) -> dict[str, str]:
     return {"given": given, "resolved": resolved}
 
 
-def _fidelity(stored: Mapping[str, Any] | None, name: str) -> Fidelity:
-    if stored is not None:
-        return Fidelity(**{**stored, "resolution": Resolution.parse(stored["resolution"])})
-    if name not in fidelities.FIDELITIES:
+def _identity(store: StudyStore) -> Mapping[str, object]:
+    return Stored(store.settings(), "settings").entry("identity").mapping()
+
+
+def _fidelity(stored: Stored, name: Stored) -> Fidelity:
+    if stored.value is not None:
+        return _stored_fidelity(stored)
+    if name.word() not in fidelities.FIDELITIES:
         raise StudyError(
-            f"the study was made with fidelity {name}, which is none of "
+            f"the study was made with fidelity {name.word()}, which is none of "
             f"{', '.join(fidelities.FIDELITIES)}; finish it from the script that made it"
         )
-    return fidelities.FIDELITIES[name]
+    return fidelities.FIDELITIES[name.word()]
+
+
+def _stored_fidelity(stored: Stored) -> Fidelity:
+    counts = ("samples", "batch_size", "train", "val", "test")
+    try:
+        return Fidelity(
+            name=stored.entry("name").word(),
+            resolution=Resolution.parse(stored.entry("resolution").word()),
+            **{name: stored.entry(name).count() for name in counts},
+        )
+    except StudyError:
+        raise
+    except ValueError as error:
+        raise StudyError(f"the study's fidelity is damaged: {error}") from None
 
 
 def _named(specs: Sequence[str], seed: int, fidelity: Fidelity) -> tuple[DataSource, ...]:
@@ -105,9 +125,9 @@ def _named(specs: Sequence[str], seed: int, fidelity: Fidelity) -> tuple[DataSou
 
 
 def _remembered(
-    store: StudyStore, known: Mapping[str, Any], seed: int, fidelity: Fidelity
+    store: StudyStore, known: Stored, seed: int, fidelity: Fidelity
 ) -> tuple[DataSource, ...]:
-    places = known.get("data", [])
+    places = known.entry("data", []).items()
     if not places:
         raise StudyError(
             f"study {store.name} does not remember which data it was made from: name it with --data"
@@ -119,27 +139,26 @@ def _remembered(
     return tuple(_opened(place, opened, "--data") for place in places)
 
 
-def _remembered_weights(
-    store: StudyStore, known: Mapping[str, Any]
-) -> tuple[PretrainedEncoder, ...]:
+def _remembered_weights(known: Stored) -> tuple[PretrainedEncoder, ...]:
     found = [
         _opened(place, lambda spec: read_pretrained([spec])[0], "--pretrained")
-        for place in known.get("pretrained", [])
+        for place in known.entry("pretrained", []).items()
     ]
     return tuple(found)
 
 
-def _opened(place: Mapping[str, str], open_: Callable[[str], Opened], option: str) -> Opened:
+def _opened(place: Stored, open_: Callable[[str], Opened], option: str) -> Opened:
     """What lies where it lay, or where the same words lead from here."""
+    given, resolved = place.entry("given").line(), place.entry("resolved").line()
     try:
-        return open_(place["resolved"])
+        return open_(resolved)
     except (DataError, PretrainedError) as error:
         first = error
     try:
-        return open_(place["given"])
+        return open_(given)
     except (DataError, PretrainedError):
         raise StudyError(
-            f"{place['given']}, which the study was made from, cannot be opened any more: {first}; "
+            f"{given}, which the study was made from, cannot be opened any more: {first}; "
             f"name it again with {option}"
         ) from None
 
@@ -151,7 +170,8 @@ def _check_unchanged(store: StudyStore, problem: Problem, *, named: bool) -> Non
             f"the data of study {store.name} ({names}) changed since the search: what is its test "
             "split now may have been searched on; if it is still right, name it again with --data"
         )
-    wanted = store.settings()["identity"].get("pretrained", [])
+    begun = Stored(_identity(store), "identity").entry("pretrained", [])
+    wanted = [weights.line() for weights in begun.items()]
     if wanted != problem.identity.get("pretrained", []):
         raise StudyError(
             f"study {store.name} began with the weights {', '.join(wanted) or 'none'} (encoder and "

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
+from search_spaces.task_spec import ArchitectureError
 from studies.admission import network_id
+from studies.errors import StudyError
 from studies.owner import Owner
 from studies.rungs import RungRecord, read_rungs
+from studies.stored import Stored
 
 #: ``refused``: over the budget, not trained. ``repeated``: known already, not trained again.
 #: ``stopped``: early, at a rung where others were better.
@@ -26,6 +29,7 @@ Status = Literal[
     "interrupted",
 ]
 
+_STATUSES: tuple[Status, ...] = get_args(Status)
 _ARCHITECTURE = "architecture"
 #: User attributes of a trial: what became of it, and why.
 STATUS, REASON = "status", "reason"
@@ -104,13 +108,15 @@ class Baseline:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Baseline:
-        """Read what ``to_json`` wrote."""
+    def from_json(cls, values: object) -> Baseline:
+        """Read what ``to_json`` wrote; raises ``StudyError``."""
+        stored = Stored(values, "a single-task network")
+        task = stored.entry("task").word()
         return cls(
-            task=values["task"],
-            architecture=Architecture.from_dict(values["architecture"]),
-            metrics=values["metrics"],
-            macs=values["macs"],
+            task=task,
+            architecture=_architecture(stored.entry("architecture").value, f"of task {task}"),
+            metrics=stored.entry("metrics").numbers(),
+            macs=stored.entry("macs").count(),
         )
 
 
@@ -145,28 +151,46 @@ def architecture_attributes(architecture: Architecture) -> dict[str, object]:
 
 
 def read_record(
-    number: int, status: Status, attributes: Mapping[str, Any], values: tuple[float, ...]
+    number: int, status: object, attributes: Mapping[str, Any], values: tuple[float, ...]
 ) -> TrialRecord:
-    """A trial from its user attributes."""
-    text = attributes.get(_ARCHITECTURE)
+    """A trial from its user attributes; raises ``StudyError`` where they are not what they were."""
+    stored = Stored(attributes, f"trial {number}")
+    known = next((s for s in get_args(Status) if s == status), None)
+    if known is None:
+        Stored(status, f"{STATUS} of trial {number}").refuse(
+            f"one of {', '.join(get_args(Status))}"
+        )
+    text = stored.entry(_ARCHITECTURE).value
     return TrialRecord(
         number=number,
-        status=status,
-        architecture=Architecture.from_json(text) if text else None,
+        status=known,
+        architecture=None if text is None else _architecture(text, f"of trial {number}"),
         values=values,
-        metrics=attributes.get("metrics", {}),
-        delta_m=attributes.get("delta_m", 0.0),
-        macs=attributes.get("macs", 0),
-        params=attributes.get("params", 0),
-        activation_bytes=attributes.get("activation_bytes", 0),
-        latency_ms=attributes.get("latency_ms"),
-        share=attributes.get("budget_share"),
-        seconds=attributes.get("seconds", 0.0),
-        reason=attributes.get(REASON, ""),
-        weights=attributes.get("weights", ""),
+        metrics=stored.entry("metrics", {}).metrics(),
+        delta_m=stored.entry("delta_m", 0.0).number(),
+        macs=stored.entry("macs", 0).count(),
+        params=stored.entry("params", 0).count(),
+        activation_bytes=stored.entry("activation_bytes", 0).count(),
+        latency_ms=stored.entry("latency_ms").optional_number(),
+        share=stored.entry("budget_share").optional_number(),
+        seconds=stored.entry("seconds", 0.0).number(),
+        reason=stored.entry(REASON, "").text(),
+        weights=stored.entry("weights", "").text(),
         rungs=read_rungs(attributes),
-        network=attributes.get(NETWORK, ""),
-        attempt=attributes.get(ATTEMPT, 1),
-        origin=attributes.get(ORIGIN),
+        network=stored.entry(NETWORK, "").text(),
+        attempt=stored.entry(ATTEMPT, 1).count(),
+        origin=stored.entry(ORIGIN).count() if ORIGIN in attributes else None,
         owner=Owner.from_json(attributes[OWNER]) if OWNER in attributes else None,
     )
+
+
+def _architecture(stored: object, whose: str) -> Architecture:
+    """From a text, as trials have it, or from plain values."""
+    try:
+        if isinstance(stored, str):
+            return Architecture.from_json(stored)
+        return Architecture.from_dict(stored)
+    except ArchitectureError as error:
+        raise StudyError(
+            f"the architecture {whose} is damaged or of another version: {error}"
+        ) from None

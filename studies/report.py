@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nas.quantity import written
+from search_spaces.spelling import one_line
 from studies.commands.options import DEFAULT_STORAGE
 from studies.commands.parser import PROGRAM
 from studies.delta_m import signed_change
@@ -36,7 +37,8 @@ def print_report(
     ``named``: it is not the study last written, so the next commands must name it.
     """
     console = console or page()
-    console.print(Text(f"study {result.study}\nin {shown(result.storage)}"), soft_wrap=True)
+    study = one_line(result.study)
+    console.print(Text(f"study {study}\nin {shown(result.storage)}"), soft_wrap=True)
     console.print(Text(_counted(result)))
     if result.baselines:
         console.print(baseline_table(result))
@@ -67,9 +69,14 @@ def print_finalists(result: StudyResult, console: Console) -> None:
 
 
 def page() -> Console:
-    """Standard output: as wide as the terminal, or a page of 100 columns."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=PAGE_WIDTH)
+    """Standard output: as wide as the terminal, or a page of 100 columns.
+
+    Brackets are printed as they are: what a study names may have come from elsewhere.
+    """
+    console = Console(highlight=False, markup=False)
+    if console.is_terminal:
+        return console
+    return Console(highlight=False, markup=False, width=PAGE_WIDTH)
 
 
 def front_tables(result: StudyResult) -> Iterator[Table]:

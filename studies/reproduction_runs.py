@@ -10,9 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nas.evaluation import Metrics
+from search_spaces.json_document import read_json
+from search_spaces.spelling import brief, one_line
 from studies.errors import StudyError
 
 _FORMAT = 1
+#: A run has a few hundred bytes, a table some hundred runs.
+_MOST_BYTES = 64 * 2**20
 _FIELDS = {"settings": str, "architecture": str, "network": str, "seed": int, "seconds": float}
 
 
@@ -78,18 +82,20 @@ class RunFile:
 
     def _read(self) -> dict[tuple[str, str, int], Run]:
         try:
-            text = self.path.read_text(encoding="utf-8")
+            with self.path.open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+            text = content.decode()
         except FileNotFoundError:
             return {}
         except (OSError, UnicodeDecodeError) as error:
             raise StudyError(f"{self.path}: cannot be read: {error}") from None
         try:
-            values = json.loads(text)
+            values = read_json(text, longest=_MOST_BYTES)
             runs = [_run(entry) for entry in _checked(values)["runs"]]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise StudyError(
-                f"{self.path} holds no runs of this version ({error}): name another file with "
-                "--out, or move it away to begin anew"
+                f"{self.path} holds no runs of this version ({one_line(str(error))}): name "
+                "another file with --out, or move it away to begin anew"
             ) from None
         return {run.key: run for run in runs}
 
@@ -105,7 +111,7 @@ def _run(entry: object) -> Run:
         raise TypeError("a run is no object")
     for name, kind in _FIELDS.items():
         if not isinstance(entry[name], kind):
-            raise TypeError(f"{name} of a run is {entry[name]!r}")
+            raise TypeError(f"{name} of a run is {brief(entry[name])}")
     return Run(
         metrics=_metrics(entry["metrics"]),
         constants=_metrics(entry["constants"]),
@@ -115,7 +121,7 @@ def _run(entry: object) -> Run:
 
 def _metrics(values: object) -> Metrics:
     if not isinstance(values, Mapping):
-        raise TypeError(f"metrics are {values!r}")
+        raise TypeError(f"metrics are {brief(values)}")
     return {
         str(task): {str(name): float(value) for name, value in by_name.items()}
         for task, by_name in values.items()

@@ -13,6 +13,7 @@ from studies.pareto import Direction, front_indices
 from studies.record import Baseline, TrialRecord
 from studies.redaction import shown
 from studies.store import StudyStore
+from studies.stored import Stored
 
 _SETTINGS = ("objectives", "budget", "fidelity", "primary", "directions")
 
@@ -103,37 +104,97 @@ def front_of(
 
 def read_result(store: StudyStore, *, interrupted: bool = False) -> StudyResult:
     """Read a study from its storage; raises ``StudyError``."""
-    settings = store.settings()
-    missing = [name for name in _SETTINGS if name not in settings]
+    values = store.settings()
+    missing = [name for name in _SETTINGS if name not in values]
     if missing:
         raise StudyError(
             f"study {store.name} in {shown(store.url)} has no {', '.join(missing)}: it is damaged "
             "or of another version; use another --study"
         )
+    settings = Stored(values, "settings")
+    objectives = tuple(_objective(entry) for entry in settings.entry("objectives").items())
+    primary = settings.entry("primary").words()
+    directions = {t: _direction(d) for t, d in settings.entry("directions").entries().items()}
     baselines, trials = store.baselines(), tuple(store.records())
+    _check_metrics(baselines, trials, primary, directions)
+    _check_values(trials, len(objectives))
     return StudyResult(
         study=store.name,
         storage=store.url,
-        objectives=_objectives(settings["objectives"]),
-        budget=settings["budget"],
-        fidelity=settings["fidelity"],
-        primary=settings["primary"],
-        directions=settings["directions"],
+        objectives=objectives,
+        budget=_budget(settings.entry("budget")),
+        fidelity=settings.entry("fidelity").word(),
+        primary=primary,
+        directions=directions,
         constants=store.constants(),
         baselines=baselines,
         trials=trials,
         interrupted=interrupted,
-        inherits=settings.get("shared_weights") == "inherit",
+        inherits=values.get("shared_weights") == "inherit",
         finalists=read_finalists(
             store,
             trials=[trial for trial in trials if trial.status == "complete"],
             tasks=sorted(baselines),
-            objectives=settings["objectives"],
-            primary=settings["primary"],
-            directions=settings["directions"],
+            objectives=objectives,
+            primary=primary,
+            directions=directions,
         ),
     )
 
 
-def _objectives(stored: Sequence[Mapping[str, str]]) -> tuple[Mapping[str, str], ...]:
-    return tuple(dict(objective) for objective in stored)
+def _objective(stored: Stored) -> dict[str, str]:
+    found = {key: stored.entry(key, "").text() for key in ("name", "direction", "unit")}
+    return {**found, "direction": _direction(stored.entry("direction"))}
+
+
+def _direction(stored: Stored) -> Direction:
+    if stored.value not in ("maximize", "minimize"):
+        stored.refuse("maximize or minimize")
+    return "maximize" if stored.value == "maximize" else "minimize"
+
+
+def _budget(stored: Stored) -> Mapping[str, Any]:
+    """As ``Budget.to_dict`` wrote it; what is read of it here is the bound on MACs."""
+    limit = stored.entry("macs_per_frame")
+    return {
+        **stored.mapping(),
+        "macs_per_frame": None if limit.value is None else limit.count(),
+    }
+
+
+def _check_metrics(
+    baselines: Mapping[str, Baseline],
+    trials: Sequence[TrialRecord],
+    primary: Mapping[str, str],
+    directions: Mapping[str, Direction],
+) -> None:
+    """Every task that was judged has its primary metric, and all networks the same tasks."""
+    trained = [trial for trial in trials if trial.status in ("complete", "stopped")]
+    judged: dict[str, Mapping[str, Mapping[str, float]]] = {
+        f"single-task network {b.task}": {b.task: b.metrics} for b in baselines.values()
+    }
+    judged |= {f"trial {trial.number}": trial.metrics for trial in trained}
+    for network, metrics in judged.items():
+        for task, found in metrics.items():
+            if task not in directions or primary.get(task) not in found:
+                raise _contradiction(f"{network} has not the primary metric of {task}")
+    if any(set(trial.metrics) != set(trained[0].metrics) for trial in trained):
+        raise _contradiction("its networks were not judged on the same tasks")
+
+
+def _check_values(trials: Sequence[TrialRecord], objectives: int) -> None:
+    for trial in trials:
+        if trial.architecture is None and trial.status in ("complete", "stopped"):
+            raise _contradiction(f"trial {trial.number} was trained without an architecture")
+        found = (trial.values, *(rung.values for rung in trial.rungs))
+        if trial.status == "complete" and len(trial.values) != objectives:
+            raise _contradiction(f"trial {trial.number} has {len(trial.values)} values")
+        if any(len(values) != objectives for values in found if values):
+            raise _contradiction(f"a rung of trial {trial.number} has another number of values")
+
+
+def _contradiction(what: str) -> StudyError:
+    return StudyError(
+        f"the study contradicts itself, {what}: it is damaged or of another version; use another "
+        "--study"
+    )

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from studies.errors import UsageError
+from studies.stored import Stored
 
 if TYPE_CHECKING:
     import optuna
 
-_NAME = re.compile(r"rung (\d+)")
+_NAME = re.compile(r"rung ([0-9]{1,15})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +55,11 @@ def write_rung(trial: optuna.Trial, rung: RungRecord) -> None:
 
 def rung_values(attributes: Mapping[str, Any], samples: int) -> tuple[float, ...] | None:
     """The values of one rung from a trial's user attributes, None where it did not get there."""
-    stored: Sequence[float | None] | None = attributes.get(_name(samples))
-    if stored is None:
+    name = _name(samples)
+    if attributes.get(name) is None:
         return None
-    return tuple(math.nan if value is None else float(value) for value in stored)
+    values = [value.optional_number() for value in Stored(attributes[name], name).items()]
+    return tuple(math.nan if value is None else value for value in values)
 
 
 def read_rungs(attributes: Mapping[str, Any]) -> tuple[RungRecord, ...]:
@@ -67,7 +69,7 @@ def read_rungs(attributes: Mapping[str, Any]) -> tuple[RungRecord, ...]:
         RungRecord(
             samples=samples,
             values=rung_values(attributes, samples) or (),
-            seconds=attributes.get(f"{_name(samples)} seconds", 0.0),
+            seconds=Stored(attributes, "a trial").entry(f"{_name(samples)} seconds", 0.0).number(),
         )
         for samples in found
     )

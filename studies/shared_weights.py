@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
@@ -18,6 +19,7 @@ from nas.training import StepProgress, TrainingError
 from nas.training_cost import step_macs
 from search_spaces.architecture import Architecture
 from search_spaces.presets import single_task
+from search_spaces.spelling import one_line
 from studies.candidate_training import training_error
 from studies.errors import StudyError
 from studies.problem import Problem
@@ -65,12 +67,19 @@ def load_weights(content: bytes, bench: Workbench, seed: int) -> ElasticWeights:
     weights = ElasticWeights(bench.statistics, seed=seed)
     try:
         weights.tensors = load(content)
-    except SafetensorError as error:
-        raise StudyError(
-            f"the shared weights of the study are damaged ({error}): put their file back as it was "
-            "or begin another study with --study NAME"
-        ) from None
+    except (SafetensorError, KeyError) as error:  # KeyError: a type that torch does not have
+        raise _damaged(str(error)) from None
+    wrong = next((k for k, t in weights.tensors.items() if t.dtype != torch.float32), None)
+    if wrong is not None:
+        raise _damaged(f"{one_line(wrong)} is of {weights.tensors[wrong].dtype}")
     return weights
+
+
+def _damaged(how: str) -> StudyError:
+    return StudyError(
+        f"the shared weights of the study are damaged ({how}): put their file back as it was "
+        "or begin another study with --study NAME"
+    )
 
 
 def sandwich(problem: Problem) -> Sandwich:

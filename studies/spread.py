@@ -21,13 +21,19 @@ class Spread:
 
     @property
     def mean(self) -> float:
-        """Arithmetic mean."""
-        return fmean(self.values)
+        """Arithmetic mean; not a number where a value is not finite."""
+        return fmean(self.values) if self._finite else math.nan
 
     @property
     def std(self) -> float | None:
-        """Standard deviation of the sample."""
-        return stdev(self.values) if len(self.values) > 1 else None
+        """Standard deviation of the sample; not a number where a value is not finite."""
+        if len(self.values) < 2:
+            return None
+        return stdev(self.values) if self._finite else math.nan
+
+    @property
+    def _finite(self) -> bool:
+        return all(map(math.isfinite, self.values))
 
     def differs_from(self, other: Spread) -> bool:
         """Whether the means differ by more than the standard deviation of their difference.

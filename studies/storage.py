@@ -19,6 +19,7 @@ from studies.journal import open_journal
 from studies.mirror_storage import MirrorStorage
 from studies.patience import Patience
 from studies.patient_storage import PatientStorage
+from studies.plain_tables import check_plain_tables
 from studies.redaction import shown
 from studies.sqlite_storage import SqliteStorage
 from studies.storage_failures import explained, is_concurrent_creation, is_passing
@@ -113,6 +114,8 @@ def _opened(place: StorageUrl) -> optuna.storages.BaseStorage:
     if place.engine is None:
         assert place.file is not None
         return open_journal(place.file)
+    if place.file is not None:
+        check_plain_tables(place.file)
     kind = SqliteStorage if place.kind == "sqlite" else optuna.storages.RDBStorage
     with _driver_of(place):
         storage = kind(_template(place.engine), engine_kwargs=_engine_arguments(place))

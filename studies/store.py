@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import optuna
-from optuna.artifacts import download_artifact, upload_artifact
+from optuna.artifacts import upload_artifact
 from optuna.distributions import CategoricalDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -19,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from nas.evaluation import Metrics
 from search_spaces.architecture import Architecture
 from search_spaces.space import SearchSpace
+from studies.artifact_file import MOST_BYTES, read_artifact
 from studies.artifact_store import AtomicArtifactStore
 from studies.curves import save_learning_curves
 from studies.errors import StudyError, TrialTakenError
@@ -50,6 +50,7 @@ from studies.storage import (
     storage_errors,
     storage_exists,
 )
+from studies.stored import Stored, unreadable
 from studies.trial_reader import TrialReader
 
 _BASELINE, _SETTINGS, _CONSTANTS = "baseline ", "settings", "constants"
@@ -70,9 +71,8 @@ class StudyStore:
     """
 
     def __init__(self, study: optuna.Study, url: str) -> None:
-        assert isinstance(study._storage, PatientStorage)
         self._study = study
-        self._storage = study._storage
+        self._storage = cast(PatientStorage, study._storage)
         self._reader = TrialReader()
         self.url = url
         self.owner = Owner.here()
@@ -87,7 +87,8 @@ class StudyStore:
 
     def records(self) -> list[TrialRecord]:
         """All trials, in their order."""
-        return self._reader.read(self._trials())
+        with unreadable(self.url):
+            return self._reader.read(self._trials())
 
     def record(self, number: int) -> TrialRecord:
         """One trial; raises ``StudyError`` where there is none of that number."""
@@ -99,22 +100,21 @@ class StudyStore:
 
     def baselines(self) -> dict[str, Baseline]:
         """The single-task networks that were trained so far, by task."""
-        stored = self.attributes(_BASELINE)
-        return {
-            name.removeprefix(_BASELINE): Baseline.from_json(stored[name])
-            for name in sorted(stored)
-        }
+        found = map(Baseline.from_json, self.attributes(_BASELINE).values())
+        return {baseline.task: baseline for baseline in found}
 
     def settings(self) -> dict[str, Any]:
         """What the study was made with, as plain values."""
         with storage_errors(self.url):
-            return dict(self._study.user_attrs.get(_SETTINGS, {}))
+            stored = self._study.user_attrs.get(_SETTINGS, {})
+        return dict(Stored(stored, _SETTINGS).mapping())
 
-    def weights(self, record: TrialRecord) -> bytes:
-        """The weights file of a trained trial."""
+    def weights(self, record: TrialRecord, most_bytes: int = MOST_BYTES) -> bytes:
+        """The weights file of a trained trial, if it is no larger than so many bytes."""
         if not record.weights:
             raise StudyError(f"trial {record.number} has no weights: it is {record.status}")
-        return self._artifact(record.weights, f"the weights of trial {record.number}")
+        what = f"the weights of trial {record.number}"
+        return read_artifact(self.artifacts.folder, record.weights, what, most_bytes)
 
     def has_shared_weights(self) -> bool:
         """Whether the weights that candidates share are trained."""
@@ -124,7 +124,8 @@ class StudyStore:
     def shared_weights_seconds(self) -> float:
         """Seconds in which the weights that candidates share were trained, 0 before they are."""
         with storage_errors(self.url):
-            return float(self._study.user_attrs.get(_SHARED_SECONDS, 0.0))
+            stored = self._study.user_attrs.get(_SHARED_SECONDS, 0.0)
+        return Stored(stored, _SHARED_SECONDS).number()
 
     def shared_weights(self) -> bytes | None:
         """The file of the weights that candidates share, None before there is one."""
@@ -133,7 +134,7 @@ class StudyStore:
         if artifact is None:
             return None
         try:
-            return self._artifact(artifact, "the shared weights")
+            return read_artifact(self.artifacts.folder, artifact, "the shared weights")
         except StudyError as error:
             raise StudyError(
                 f"{error}; put the folder back as it was or begin another study with --study NAME"
@@ -147,17 +148,6 @@ class StudyStore:
             )
             self._study.set_user_attr(_SHARED_SECONDS, seconds)
             self._study.set_user_attr(_SHARED_WEIGHTS, artifact)
-
-    def _artifact(self, artifact: str, what: str) -> bytes:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "artifact"
-            try:
-                download_artifact(
-                    artifact_store=self.artifacts, artifact_id=artifact, file_path=str(path)
-                )
-            except (OSError, optuna.artifacts.exceptions.ArtifactNotFound) as error:
-                raise StudyError(f"{what} are not in {self.artifacts.folder}: {error}") from None
-            return path.read_bytes()
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -294,7 +284,8 @@ class StudyStore:
     def constants(self) -> Metrics:
         """Metrics of the best constant prediction by task, empty before the data was read."""
         with storage_errors(self.url):
-            return dict(self._study.user_attrs.get(_CONSTANTS, {}))
+            stored = self._study.user_attrs.get(_CONSTANTS, {})
+        return Stored(stored, _CONSTANTS).metrics()
 
     def attributes(self, prefix: str) -> dict[str, Any]:
         """What else is written on the study under names that begin so."""
@@ -442,8 +433,8 @@ def create_study(
         if known is None:
             study.set_metric_names([objective.name for objective in objectives])
             study.set_user_attr(_SETTINGS, dict(settings))
-        elif known.get("identity") != settings["identity"]:
-            changed = [k for k, v in settings["identity"].items() if known["identity"].get(k) != v]  # type: ignore[attr-defined]
+        elif (before := _identity(known)) != settings["identity"]:
+            changed = [k for k, v in _identity(settings).items() if before.get(k) != v]
             raise StudyError(
                 f"study {name!r} was made with another {', '.join(changed)}: its trials would not "
                 "compare; use another --study name"
@@ -455,7 +446,7 @@ def create_study(
 def load_study(url: str, name: str = "") -> StudyStore:
     """Open a study by name, by default the one last written; raises ``StudyError``."""
     storage = existing_storage(url)
-    with storage_errors(url):
+    with storage_errors(url), unreadable(url):
         names = [s.study_name for s in storage.get_all_studies() if _SETTINGS in s.user_attrs]
         if name and name not in names:
             raise StudyError(
@@ -509,6 +500,10 @@ def _choose_folder(study: optuna.Study, url: str, named: str) -> None:
         ) from None
     if named or (is_server(url) and not known):
         study.set_user_attr(_ARTIFACTS, str(folder))
+
+
+def _identity(settings: object) -> Mapping[str, object]:
+    return Stored(settings, _SETTINGS).entry("identity", {}).mapping()
 
 
 def _last_written(storage: optuna.storages.BaseStorage, name: str) -> float:

@@ -29,7 +29,7 @@ def export_trial(
     """
     record = store.record(number)
     network = trial_network(store, record)
-    budget = budget_from(store.settings()["budget"])
+    budget = budget_from(store.settings().get("budget"))
     return export(
         network,
         out,

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from safetensors import SafetensorError
-from safetensors.torch import load
-
 from nas.budget import Budget
 from nas.compile import compile_plan
 from nas.deployment import Deployment
 from nas.network import Network
 from nas.resolution import Resolution
+from nas.stored_weights import StoredWeightsError, most_weight_bytes, stored_network
 from studies.errors import StudyError
 from studies.record import TrialRecord
 from studies.store import StudyStore
+from studies.stored import Stored
 
 
 def trial_network(store: StudyStore, record: TrialRecord) -> Network:
@@ -28,23 +24,30 @@ def trial_network(store: StudyStore, record: TrialRecord) -> Network:
         raise StudyError(
             f"trial {record.number} has no trained network, it is {record.status}{why}"
         )
-    network = Network(compile_plan(record.architecture, training=True))
+    plan = compile_plan(record.architecture, training=True)
+    weights = store.weights(record, most_weight_bytes(plan))
     try:
-        network.load_state_dict(load(store.weights(record)))
-    except (SafetensorError, RuntimeError):
+        return stored_network(plan, weights).eval()
+    except StoredWeightsError as error:
         raise StudyError(
-            f"the weights of trial {record.number} are damaged or of another version; "
+            f"the weights of trial {record.number} are damaged or of another version ({error}); "
             "train it anew in another --study"
         ) from None
-    return network.eval()
 
 
-def budget_from(values: Mapping[str, Any]) -> Budget:
-    """The budget that ``Budget.to_dict`` wrote on a study."""
-    where = Deployment(
-        resolution=Resolution.parse(values["resolution"]),
-        fps=values["fps"],
-        cameras=values["cameras"],
-        utilization=values["utilization"],
-    )
-    return Budget.parse([bound["given"] for bound in values["bounds"]], where)
+def budget_from(values: object) -> Budget:
+    """The budget that ``Budget.to_dict`` wrote on a study; raises ``StudyError``."""
+    stored = Stored(values, "budget")
+    try:
+        where = Deployment(
+            resolution=Resolution.parse(stored.entry("resolution").word()),
+            fps=stored.entry("fps").number(),
+            cameras=stored.entry("cameras").count(),
+            utilization=stored.entry("utilization").number(),
+        )
+        bounds = [bound.entry("given").word() for bound in stored.entry("bounds").items()]
+        return Budget.parse(bounds, where)
+    except StudyError:
+        raise
+    except ValueError as error:
+        raise StudyError(f"the study's budget is damaged or of another version: {error}") from None

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
-from search_spaces.task_spec import ArchitectureError
-from studies.errors import StudyError
 from studies.record import STATUS, Status, TrialRecord, read_record
+from studies.stored import Stored
 
 _STATES: Mapping[TrialState, Status] = {
     TrialState.RUNNING: "running",
@@ -44,11 +43,8 @@ class TrialReader:
 
 
 def _read(trial: FrozenTrial) -> TrialRecord:
+    number = Stored(trial.number, "number of a trial").count()
     status = trial.user_attrs.get(STATUS, _STATES[trial.state])
-    values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
-    try:
-        return read_record(trial.number, status, trial.user_attrs, values)
-    except ArchitectureError as error:
-        raise StudyError(
-            f"the architecture of trial {trial.number} is damaged or of another version: {error}"
-        ) from None
+    complete = trial.state == TrialState.COMPLETE
+    values = Stored((complete and trial.values) or (), f"values of trial {number}").items()
+    return read_record(number, status, trial.user_attrs, tuple(v.number() for v in values))

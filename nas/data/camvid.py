@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.data.image_files import (
-    check_file,
     check_size,
     class_values,
+    listed_file,
     read_label,
     read_lines,
     read_rgb,
@@ -16,6 +16,7 @@ from nas.data.image_files import (
 )
 from nas.data.source import DataError, Frame, Split
 from nas.resolution import Resolution
+from search_spaces.spelling import one_line
 from search_spaces.task_spec import TaskSpec
 
 CAMVID_CLASSES = (
@@ -45,9 +46,9 @@ class _Pair:
 class CamVidSource:
     """Frames and labels listed in ``train.txt``, ``val.txt`` and, if it is there, ``test.txt``.
 
-    Every line of a list holds an image and a label, relative to the folder. Labels are images of
-    one channel with values 0–10, and 11 for void, which is ignored. Without ``test.txt`` the
-    first part of ``val.txt`` is ``val`` and its last part ``test``, with up to 15 frames (a
+    Every line of a list holds an image and a label, inside of the folder or absolute. Labels are
+    images of one channel with values 0–10, and 11 for void, which is ignored. Without ``test.txt``
+    the first part of ``val.txt`` is ``val`` and its last part ``test``, with up to 15 frames (a
     second) left out between them, for neighbours are almost the same picture.
 
     Training frames are a second apart, so that no frame has a previous one.
@@ -115,16 +116,16 @@ def _read_pair(folder: Path, line: str, where: str) -> _Pair:
     names = line.split()
     if len(names) != 2:
         raise DataError(
-            f"{where}: {len(names)} file names in {line.strip()!r}, "
+            f"{where}: {len(names)} file names in {one_line(line)!r}, "
             "give an image and a label, separated by a space"
         )
-    pair = _Pair(image=folder / names[0], label=folder / names[1])
-    for field, path in (("image", pair.image), ("label", pair.label)):
+    files = []
+    for field, name in zip(("image", "label"), names, strict=True):
         try:
-            check_file(path)
+            files.append(listed_file(folder, name))
         except DataError as error:
             raise DataError(f"{where}: {field} {error}") from error
-    return pair
+    return _Pair(image=files[0], label=files[1])
 
 
 def _halves(pairs: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:

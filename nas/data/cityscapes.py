@@ -12,7 +12,6 @@ Layout and formats are those of https://github.com/mcordts/cityscapesScripts (RE
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -31,17 +30,17 @@ from nas.data.cityscapes_classes import (
     training_ids,
 )
 from nas.data.image_files import (
-    check_file,
     check_size,
     read_label,
-    read_lines,
     read_previous,
     read_rgb,
+    read_text,
     stamp_files,
 )
 from nas.data.source import IGNORE, DataError, Frame, Split
 from nas.resolution import Resolution
 from search_spaces.default_tasks import DEPTH
+from search_spaces.json_document import read_json
 from search_spaces.task_spec import TaskSpec
 
 _SEGMENTATION = TaskSpec(
@@ -258,11 +257,11 @@ def _metres(disparity: NDArray[np.generic], camera: Path) -> NDArray[np.float32]
 
 def _focal_baseline(camera: Path) -> float:
     """Focal length in pixels times the baseline in metres."""
-    check_file(camera)
+    text = read_text(camera)
     try:
-        values = json.loads("\n".join(read_lines(camera)))
+        values = read_json(text, longest=len(text))
         product = float(values["extrinsic"]["baseline"]) * float(values["intrinsic"]["fx"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DataError(
             f"{camera}: extrinsic.baseline or intrinsic.fx is missing or no number; unpack "
             "camera_trainvaltest.zip again"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from pathlib import Path
 
@@ -10,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas.data.image_files import check_file
+from nas.data.image_files import decoded, open_image
 from nas.data.source import DataError
 
 #: Pillow's names for the two readings of such files: the high bytes (its own), the low bytes.
 _LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L"}
 #: Where the header of every PNG holds its bits a channel, its type of colour and its checksum.
 _DEPTH_AND_COLOUR, _HEADER, _CHECKSUM = slice(24, 26), slice(12, 29), slice(29, 33)
+#: Eight times those of SYNTHIA's frames, the only ones in this form: each takes 16 bytes and more.
+_MOST_PIXELS = 2**23
 _8_BIT_RGBA = bytes((8, 6))
 
 
@@ -29,7 +30,7 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
 
     Raises ``DataError`` with the file where it holds fewer bits.
     """
-    image = _open(path)
+    image = open_image(path, most_pixels=_MOST_PIXELS)
     if image.mode.startswith("I") and image.format == "PNG":  # "I" up to Pillow 10
         return _values(image, path)[..., np.newaxis]
     tiles = getattr(image, "tile", [])
@@ -42,7 +43,7 @@ def read_deep_png(path: Path) -> NDArray[np.uint16]:
             f"{path}: the image has mode {image.mode} with 8 bits a channel, give the PNG as it "
             "was handed out, with 16 bits"
         )
-    other = _open(path)
+    other = open_image(path, most_pixels=_MOST_PIXELS)
     # A tile is codec, extents, offset and raw mode, as Pillow's documentation of plugins lays down.
     other.tile = [(*tiles[0][:3], _LOW_BYTES[raw_mode])]  # type: ignore[attr-defined]
     return np.asarray(_values(image, path) * 256 + _values(other, path), np.uint16)
@@ -52,25 +53,8 @@ def _as_8_bit_rgba(path: Path) -> Image.Image:
     data = bytearray(path.read_bytes())
     data[_DEPTH_AND_COLOUR] = _8_BIT_RGBA
     data[_CHECKSUM] = zlib.crc32(data[_HEADER]).to_bytes(4, "big")
-    return Image.open(io.BytesIO(data))
-
-
-def _open(path: Path) -> Image.Image:
-    check_file(path)
-    try:
-        return Image.open(path)
-    except Exception as error:  # what decoders raise on broken bytes has no common class
-        raise _unreadable(path, error) from error
+    return open_image(path, bytes(data), most_pixels=_MOST_PIXELS)
 
 
 def _values(image: Image.Image, path: Path) -> NDArray[np.uint16]:
-    try:
-        image.load()
-    except Exception as error:
-        raise _unreadable(path, error) from error
-    return np.asarray(image).astype(np.uint16)
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return DataError(f"{path}: the image cannot be read: {reason}")
+    return np.asarray(decoded(image, path)).astype(np.uint16)

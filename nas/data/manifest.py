@@ -21,6 +21,9 @@ from nas.data.manifest_tasks import ManifestTask
 from nas.data.source import SPLITS, DataError, Frame, Split
 from nas.resolution import Resolution
 
+#: Further away than anything on earth is from a camera, and far from where fp32 ends.
+_MOST_METRES = 1e9
+
 
 class ManifestSource:
     """Frames of a manifest file, with any subset of its tasks labelled on each of them.
@@ -105,4 +108,10 @@ def _metres(values: NDArray[np.generic], path: Path, task: ManifestTask) -> NDAr
             f"{path}: the depth label holds the value {stored[bad][0]}, allowed are finite "
             f"values from 0, and {task.empty} for no depth"
         )
-    return np.where(stored == task.empty, 0, stored / task.scale).astype(np.float32)
+    metres = np.where(stored == task.empty, 0, stored / task.scale)
+    if metres.max(initial=0) > _MOST_METRES:
+        raise DataError(
+            f"{path}: the depth label holds {metres.max():g} m, at most {_MOST_METRES:g} are read; "
+            "is the scale in the manifest's header right?"
+        )
+    return metres.astype(np.float32)

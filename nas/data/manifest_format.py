@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.data.image_files import read_lines
 from nas.data.manifest_labels import (
     JsonLabel,
     LabelError,
@@ -20,10 +19,10 @@ from nas.data.manifest_labels import (
     parse_label,
     reads_json,
 )
-from nas.data.manifest_line import EXAMPLE, Line, choices, shown
+from nas.data.manifest_line import EXAMPLE, Line, choices, read_manifest_lines, shown
 from nas.data.manifest_tasks import ManifestTask, read_task
 from nas.data.source import SPLITS, DataError, Split
-from search_spaces.task_spec import TaskSpec
+from search_spaces.task_spec import MOST_TASKS, TaskSpec
 
 _VERSION = 1
 
@@ -50,8 +49,7 @@ class Manifest:
 
 def read_manifest(file: Path) -> Manifest:
     """Read and check a manifest; raises ``DataError`` with file, line, field and repair."""
-    lines = [Line(file, number, text) for number, text in enumerate(read_lines(file), start=1)]
-    lines = [line for line in lines if line.text.strip()]
+    lines = read_manifest_lines(file)
     if not lines:
         raise DataError(f"{file}: the manifest is empty; its first line is a header like {EXAMPLE}")
     name, tasks = _read_header(lines[0])
@@ -68,8 +66,10 @@ def _read_header(line: Line) -> tuple[str, dict[str, ManifestTask]]:
     if version != _VERSION or isinstance(version, bool):
         raise line.error(f"neurall_manifest is {shown(version)}, this program reads {_VERSION}")
     line.check_keys(header, ("neurall_manifest", "name", "tasks"), "header field")
-    name = line.text_of(header, "name")
+    name = line.name_of(header, "name")
     tasks = line.object_of(header.get("tasks"), "tasks")
+    if len(tasks) > MOST_TASKS:
+        raise line.error(f"tasks has {len(tasks)} entries, at most {MOST_TASKS} are read")
     return name, {key: read_task(line, key, value) for key, value in tasks.items()}
 
 
@@ -79,7 +79,7 @@ def _read_frame(line: Line, tasks: Mapping[str, ManifestTask]) -> ManifestFrame:
     split = next((s for s in SPLITS if s == values.get("split")), None)
     if split is None:
         got = f"is {shown(values['split'])}" if "split" in values else "is missing"
-        raise line.error(f"split {got}, {choices(str(values.get('split')), SPLITS)}")
+        raise line.error(f"split {got}, {choices(values.get('split'), SPLITS)}")
     previous = values.get("previous")
     labels = line.object_of(values.get("labels"), "labels")
     line.check_keys(labels, tasks, "labels: task")

@@ -7,7 +7,6 @@ the entry of the value that is wrong.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas.data.boxes import Box, box_label
-from nas.data.image_files import read_lines
+from nas.data.image_files import read_text
 from nas.data.manifest_line import choices, number_of, shown
 from nas.data.manifest_tasks import IGNORED_BOX
 from nas.data.poses import is_rotation, pose_vector
 from nas.data.source import IGNORE, DataError
+from search_spaces.json_document import JsonError, read_json
+from search_spaces.spelling import one_line
 from search_spaces.task_spec import TaskSpec
 
 #: A label file is read whole; this holds 60,000 boxes, or the columns of any camera.
@@ -65,17 +66,12 @@ def parse_label(value: object, spec: TaskSpec) -> JsonLabel:
 
 def read_label_file(path: Path, spec: TaskSpec) -> JsonLabel:
     """The label in a JSON file; raises ``DataError`` with the file and the entry."""
-    size = path.stat().st_size if path.is_file() else 0
-    if size > _LARGEST_FILE_BYTES:
-        raise DataError(
-            f"{path}: the label file has {size} bytes, at most {_LARGEST_FILE_BYTES} are read"
-        )
-    text = "\n".join(read_lines(path))
+    text = read_text(path, _LARGEST_FILE_BYTES)
     try:
-        return parse_label(json.loads(text), spec)
+        return parse_label(read_json(text, longest=_LARGEST_FILE_BYTES), spec)
     except LabelError as error:
         raise DataError(f"{path}: the label{error}") from error
-    except (RecursionError, ValueError) as error:
+    except JsonError as error:
         raise DataError(
             f"{path}: is not JSON ({error}), give the list that may also stand in the manifest"
         ) from error
@@ -187,7 +183,7 @@ def _box_class(name: object, index: int, spec: TaskSpec) -> int:
         return IGNORE
     if name not in spec.classes:
         known = (*spec.classes, IGNORED_BOX)
-        raise LabelError(f"[{index}][0] is {shown(name)}, {choices(str(name), known)}")
+        raise LabelError(f"[{index}][0] is {shown(name)}, {choices(name, known)}")
     return spec.classes.index(str(name))
 
 
@@ -254,7 +250,7 @@ def _pose_of_matrix(numbers: list[float]) -> tuple[float, ...]:
 
 def _parse_class(value: object, spec: TaskSpec) -> ClassName:
     if value not in spec.classes:
-        raise LabelError(f" is {shown(value)}, {choices(str(value), spec.classes)}")
+        raise LabelError(f" is {shown(value)}, {choices(value, spec.classes)}")
     return ClassName(spec.classes.index(str(value)))
 
 
@@ -264,7 +260,7 @@ def _parse_calibration(value: object, _spec: TaskSpec) -> Calibration:
         raise LabelError(f' is {shown(value)}, give {{"vanishing_point": [x, y], "focal": [x, y]}}')
     for key in value:
         if key not in known:
-            raise LabelError(f" field {key!r} is unknown, {choices(key, known)}")
+            raise LabelError(f" field {one_line(key)!r} is unknown, {choices(key, known)}")
     focal = _pair(value, "focal")
     if min(focal) <= 0:
         raise LabelError(f".focal is {shown(value['focal'])}, give two numbers above 0")

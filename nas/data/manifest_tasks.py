@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from nas.data.manifest_line import LARGEST, Line, choices, is_text, number_of, shown
+from nas.data.manifest_line import LARGEST, Line, choices, number_of, shown
 from nas.data.source import IGNORE
 from search_spaces.default_tasks import (
     CALIBRATION,
@@ -18,6 +18,7 @@ from search_spaces.default_tasks import (
     SOILING_TILES,
     STIXELS,
 )
+from search_spaces.spelling import is_name, one_line
 from search_spaces.task_spec import ArchitectureError, TaskSpec
 
 #: Stands for a region in which objects are not labelled, and so for no class of a detection task.
@@ -43,11 +44,11 @@ class ManifestTask:
 
 def read_task(line: Line, name: str, value: object) -> ManifestTask:
     """The task that the header describes under ``name``; raises ``DataError`` with its field."""
-    field = f"tasks.{name}"
+    field = f"tasks.{one_line(name)}"
     options = line.object_of(value, field)
     kind = options.get("kind")
     if not isinstance(kind, str) or kind not in _READERS:
-        close = choices(str(kind), tuple(_READERS))
+        close = choices(kind, tuple(_READERS))
         got = f"is {shown(kind)}" if "kind" in options else "is missing"
         raise line.error(f"{field}.kind {got}, {close}")
     try:
@@ -129,7 +130,7 @@ _READERS: Mapping[str, Callable[[Line, str, _Options], ManifestTask]] = {
 
 def _read_classes(line: Line, name: str, options: _Options, *, fewest: int) -> tuple[str, ...]:
     given = options.get("classes")
-    valid = isinstance(given, list) and all(is_text(name) for name in given)
+    valid = isinstance(given, list) and all(is_name(name) for name in given)
     if not isinstance(given, list) or not valid or not fewest <= len(given) < IGNORE:
         raise line.error(
             f"tasks.{name}.classes is {shown(given)}, give a list of {fewest} to {IGNORE - 1} names"

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from nas.data.camvid import CamVidSource
@@ -17,6 +16,7 @@ from nas.data.source import DataError, DataSource, SelectiveSource
 from nas.data.synthia import SynthiaSource
 from nas.data.woodscape import WoodScapeSource
 from nas.fidelity import FIDELITIES, Fidelity
+from search_spaces.spelling import closest, one_line
 from search_spaces.task_spec import TaskSpec
 
 _RENAMING = re.compile(r"#(\s*[^#=,/\\]+=[^#=,/\\]+(?:,[^#=,/\\]+=[^#=,/\\]+)*)$")
@@ -106,10 +106,14 @@ def open_source(spec: str, *, seed: int, fidelity: Fidelity = FIDELITIES["quick"
     name, colon, path = rest.partition(":")
     kind = _kind(spec, name)
     if kind.path is None and colon:
-        raise DataError(f"data {spec!r}: {name} takes no path, write {name}")
+        raise DataError(f"data {one_line(spec)!r}: {name} takes no path, write {name}")
     if kind.path is not None and not path:
-        raise DataError(f"data {spec!r}: the path is missing, write {name}:{kind.path}")
-    source = kind.open(Path(path).expanduser(), seed, fidelity)
+        raise DataError(f"data {one_line(spec)!r}: the path is missing, write {name}:{kind.path}")
+    try:
+        source = kind.open(Path(path).expanduser(), seed, fidelity)
+    except (OSError, RuntimeError) as error:  # a name that is too long; the home of nobody
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"data {one_line(spec)!r}: {reason}") from error
     return RenamedSource(source, names) if names else source
 
 
@@ -162,7 +166,7 @@ def _split_renaming(spec: str) -> tuple[str, dict[str, str]]:
     for pair in match[1].split(","):
         old, new = (part.strip() for part in pair.split("="))
         if old in names:
-            raise DataError(f"data {spec!r}: task {old} is renamed twice")
+            raise DataError(f"data {one_line(spec)!r}: task {old} is renamed twice")
         names[old] = new
     return spec[: match.start()], names
 
@@ -174,9 +178,11 @@ def _kind(spec: str, name: str) -> DataKind:
         kind.name if kind.path is None else f"{kind.name}:{kind.path}"
         for kind in DATA_KINDS.values()
     )
-    close = get_close_matches(name, DATA_KINDS, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise DataError(f"data {spec!r}: {name!r} is unknown, there are {known}{hint}")
+    close = closest(name, DATA_KINDS)
+    hint = f"; did you mean {close!r}?" if close else ""
+    raise DataError(
+        f"data {one_line(spec)!r}: {one_line(name)!r} is unknown, there are {known}{hint}"
+    )
 
 
 def _refuse_twins(sources: Sequence[DataSource]) -> None:

@@ -34,10 +34,12 @@ from nas.data.image_files import (
     read_rgb,
     stamp_files,
 )
+from nas.data.manifest_line import LARGEST
 from nas.data.source import IGNORE, SPLITS, DataError, Frame, Split
 from nas.data.time_splits import split_in_time
 from nas.resolution import Resolution
 from search_spaces.default_tasks import DETECTION, MOTION, SEGMENTATION, SOILING_TILES
+from search_spaces.spelling import one_line
 
 #: ``scripts/configs/semantic_mapping_9_classes.json``; void is all else and is trained, as there.
 WOODSCAPE_CLASSES = (
@@ -261,18 +263,27 @@ def _detection(path: Path, image: NDArray[np.uint8], beside: Path) -> NDArray[np
 def _box(line: str, where: str) -> Box:
     fields = [text.strip() for text in line.split(",")]
     try:
-        first_x, first_y, second_x, second_y = (float(side) for side in fields[2:6])
+        first_x, first_y, second_x, second_y = map(_pixel, fields[2:6])
     except ValueError as error:
-        raise DataError(f"{where}: {line[:60]!r} is not name,index,x1,y1,x2,y2") from error
+        raise DataError(f"{where}: {one_line(line, 60)!r} is not name,index,x1,y1,x2,y2") from error
     if fields[0] not in WOODSCAPE_OBJECTS:
         raise DataError(
-            f"{where}: class {fields[0]!r} is unknown, there are {', '.join(WOODSCAPE_OBJECTS)}; "
-            "make the boxes with scripts/configs/box_2d_mapping_5_classes.json"
+            f"{where}: class {one_line(fields[0], 60)!r} is unknown, there are "
+            f"{', '.join(WOODSCAPE_OBJECTS)}; make the boxes with "
+            "scripts/configs/box_2d_mapping_5_classes.json"
         )
     # In either order, and the edges as they are written: so ``omnidet`` reads them.
     left, right = sorted((first_x, second_x))
     top, bottom = sorted((first_y, second_y))
     return Box(WOODSCAPE_OBJECTS.index(fields[0]), left, top, right, bottom)
+
+
+def _pixel(text: str) -> float:
+    """Raises ``ValueError`` for what is no coordinate in an image."""
+    value = float(text)
+    if not abs(value) <= LARGEST:
+        raise ValueError(f"{text} is no coordinate")
+    return value
 
 
 _READERS: Mapping[str, Callable[[Path, NDArray[np.uint8], Path], NDArray[np.generic]]] = {

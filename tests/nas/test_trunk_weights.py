@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from nas.network import build_network
-from nas.trunk_weights import TrunkWeightsError, load_trunk_weights
+from nas.trunk_weights import TrunkWeightsError, load_trunk_weights, read_trunk_weights
 from search_spaces.architecture import Architecture
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.encoder_spec import EncoderSpec
@@ -177,3 +178,34 @@ def test_files_that_are_no_plain_weights_are_refused(tmp_path: Path) -> None:
             load_trunk_weights(network, tmp_path / name)
         assert "\n" not in str(error.value)
     assert not Path("evil").exists()
+
+
+def test_an_archive_that_grows_when_it_is_unpacked_is_refused(
+    tmp_path: Path, resnet18: dict[str, Tensor]
+) -> None:
+    """50 kB that would become 50 MB."""
+    torch.save(
+        {key: torch.zeros_like(value) for key, value in resnet18.items()}, tmp_path / "a.pth"
+    )
+    with (
+        ZipFile(tmp_path / "a.pth") as plain,
+        ZipFile(tmp_path / "packed.pth", "w", ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    with pytest.raises(TrunkWeightsError, match=r"is compressed, torch\.save does not do so"):
+        read_trunk_weights(tmp_path / "packed.pth")
+
+
+def test_a_file_larger_than_any_encoder_is_not_opened(tmp_path: Path) -> None:
+    with (tmp_path / "a.safetensors").open("wb") as handle:
+        handle.truncate(2**40)  # sparse: takes no room
+    with pytest.raises(TrunkWeightsError, match="has 1099511627776 bytes, at most"):
+        read_trunk_weights(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("value", [torch.zeros(3, device="meta"), torch.zeros(3).to_sparse()])
+def test_only_plain_tensors_are_weights(tmp_path: Path, value: Tensor) -> None:
+    torch.save({"conv1.weight": value}, tmp_path / "a.pth")
+    with pytest.raises(TrunkWeightsError, match=r"no state dict|plain weights"):
+        read_trunk_weights(tmp_path / "a.pth")

@@ -231,10 +231,12 @@ def test_tasks_without_a_fixed_weight_count_once() -> None:
     assert Architecture.from_json(fixed.to_json()) == fixed
 
 
-@pytest.mark.parametrize("weight", [0, -1, float("inf"), float("nan"), True, "400", None])
+@pytest.mark.parametrize(
+    "weight", [0, -1, 1e10, 10**400, float("inf"), float("nan"), True, "400", None]
+)
 def test_loss_weights_are_finite_and_positive(weight: float) -> None:
     with pytest.raises(
-        ArchitectureError, match=r"weight of depth is .*, use a finite number above 0"
+        ArchitectureError, match=r"weight of depth is .*, use a number above 0 and up to 1e\+09"
     ):
         _weight("depth", weight)
 

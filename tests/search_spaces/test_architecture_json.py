@@ -3,15 +3,17 @@ from __future__ import annotations
 import copy
 import json
 import random
+import time
 from typing import Any
 
 import pytest
 
 from search_spaces.architecture import Architecture
+from search_spaces.architecture_json import LONGEST_DOCUMENT
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import preset, preset_names
 from search_spaces.space import SearchSpace
-from search_spaces.task_spec import ArchitectureError
+from search_spaces.task_spec import MOST_TASKS, ArchitectureError
 
 
 def _plain() -> dict[str, Any]:
@@ -146,3 +148,49 @@ def _paths(values: object, prefix: str) -> list[str]:
         found.append(f"{prefix}{key}")
         found += _paths(value, f"{prefix}{key}.")
     return found
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"format": 1, "format": 2}', "the name 'format' stands twice in one object"),
+        ('{"streams": ' + "1" * 5000 + "}", "a number has too many digits"),
+        (" " * (LONGEST_DOCUMENT + 1), "characters, at most 4194304 are read"),
+        ("[" * 990 + "]" * 990, "an architecture is a JSON object, got|nested too deeply"),
+        ('{"tasks": ' + "[" * 960 + "]" * 960 + "}", "give an object|nested too deeply"),
+        ('{"\\u001b[2J": 1}', "�\\[2J is not known"),
+    ],
+)
+def test_hostile_documents_end_in_one_clear_line(text: str, message: str) -> None:
+    with pytest.raises(ArchitectureError, match=message) as caught:
+        Architecture.from_json(text)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "text", ["\x1b[31mred", "two\nlines", "\u202egnp.exe", "\ud800", "a" * 65, "", " "]
+)
+@pytest.mark.parametrize(
+    "place", ["tasks.0.kind", "tasks.2.classes.0", "sharing.1.0.0", "links.0.source", "auxiliary"]
+)
+def test_texts_are_names_that_can_be_printed(place: str, text: str) -> None:
+    values = json.dumps(_with(place, [text] if place == "auxiliary" else text))
+    with pytest.raises(ArchitectureError, match=r"give 1 to 64 printable characters"):
+        Architecture.from_json(values)
+
+
+def test_more_tasks_than_any_vehicle_has_are_refused() -> None:
+    names = [f"t{index}" for index in range(MOST_TASKS + 1)]
+    tasks = [{"name": name, "kind": "depth", "channels": 1} for name in names]
+    with pytest.raises(ArchitectureError, match="33 tasks, use at most 32"):
+        Architecture.from_dict({"tasks": tasks, "sharing": [[names]] * 5})
+
+
+def test_a_sharing_of_very_many_tasks_is_refused_before_its_groups_are_compared() -> None:
+    names = [f"t{index}" for index in range(50_000)]
+    tasks = [{"name": "t0", "kind": "depth", "channels": 1}]
+    start = time.process_time()
+    with pytest.raises(ArchitectureError, match=r"sharing\[0\] holds 50000 tasks, use at most 32"):
+        Architecture.from_dict({"tasks": tasks, "sharing": [[[name] for name in names]] * 5})
+    assert time.process_time() - start < 2

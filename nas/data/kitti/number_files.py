@@ -11,6 +11,7 @@ import numpy as np
 from nas.data.image_files import read_lines
 from nas.data.kitti.rigid import Floats
 from nas.data.source import DataError
+from search_spaces.spelling import one_line
 
 #: The largest file of numbers, sequence 02's poses, has 0.6 MB.
 _MOST_BYTES = 16 * 2**20
@@ -71,7 +72,9 @@ def parse_numbers(text: str, where: str, *shape: int) -> Floats:
     try:
         numbers = np.array([float(word) for word in words])
     except ValueError as error:
-        raise DataError(f"{where}: {error}; take the file from the download again") from error
+        raise DataError(
+            f"{where}: {one_line(str(error))}; take the file from the download again"
+        ) from error
     if not np.isfinite(numbers).all():
         raise DataError(
             f"{where} holds {numbers[~np.isfinite(numbers)][0]}, only finite numbers are allowed; "

@@ -11,6 +11,8 @@ from nas.data.source import DataError
 
 #: The largest of KITTI's tracklet files has about 10 MB.
 _MOST_BYTES = 64 * 2**20
+#: A file of 10 MB has half a million; each takes thirty times the four bytes that it has at least.
+_MOST_ELEMENTS = 1_000_000
 
 
 def read_xml(path: Path, root: str) -> Element:
@@ -44,11 +46,17 @@ def _parse(path: Path) -> Element:
         if system or public or subset:
             refuse("the DOCTYPE defines entities or names another file")
 
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
+    builder, places = TreeBuilder(), iter(range(_MOST_ELEMENTS))
+
+    def on_start(tag: str, attributes: dict[str, str]) -> None:
+        if next(places, None) is None:
+            refuse(f"there are more than {_MOST_ELEMENTS} elements")
+        builder.start(tag, attributes)
+
+    parser = expat.ParserCreate("utf-8")  # whatever else the file says: Python may not know that
     parser.StartDoctypeDeclHandler = on_doctype
     parser.EntityDeclHandler = lambda *_: refuse("the file defines an entity")
-    parser.StartElementHandler = builder.start
+    parser.StartElementHandler = on_start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     parser.Parse(path.read_bytes(), True)

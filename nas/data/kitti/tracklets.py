@@ -17,6 +17,7 @@ import numpy as np
 from nas.data.kitti.rigid import Floats
 from nas.data.kitti.safe_xml import read_xml
 from nas.data.source import DataError
+from search_spaces.spelling import one_line
 
 #: States of a pose, of its occlusion, and of its truncation.
 STATE_UNSET = 0
@@ -26,6 +27,7 @@ OCCLUSION_FULL = 2
 TRUNCATION_UNSET = -1
 TRUNCATION_OUT = (2, 99)
 
+_LONGEST_TEXT = 60
 _REPAIR = "take the file from the [tracklets] download again"
 
 
@@ -126,4 +128,4 @@ def _text(parent: Element, tag: str, where: str) -> str:
     text = parent.findtext(tag)
     if text is None:
         raise DataError(f"{where}: there is no element <{tag}>, {_REPAIR}")
-    return text.strip()
+    return one_line(text, _LONGEST_TEXT)

@@ -42,3 +42,10 @@ def test_broken_files_are_named(tmp_path: Path, damage: str, channels: int) -> N
         file.unlink()
     with pytest.raises(DataError, match=r"a\.png: the (image cannot be read|file does not exist)"):
         read_deep_png(file)
+
+
+def test_a_header_that_no_image_could_have_is_one_clear_line() -> None:
+    """Found by ``benchmarks/fuzz.py``: with its other header the file was no PNG any more."""
+    corpus = Path(__file__).parents[2] / "fuzz_corpus" / "image"
+    with pytest.raises(DataError, match=r"broken_header\.png: the image cannot be read"):
+        read_deep_png(corpus / "broken_header.png")

@@ -323,7 +323,7 @@ def test_a_pose_without_a_previous_frame_is_named(
         ("[" * 100_000, "label.json: is not JSON"),
         ('[["cat", 1, 2, 3, 4]]', 'label.json: the label[0][0] is "cat"'),
         ('[["car", 70, 2, 80, 4]]', "label.json: the label[0] lies outside"),
-        (" " * 5 * 2**20 + "[]", "at most 4194304 are read"),
+        (" " * 5 * 2**20 + "[]", "at most 4194304 bytes are read"),
     ],
     ids=["empty", "deep", "class", "outside", "size"],
 )
