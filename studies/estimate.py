@@ -23,6 +23,7 @@ from nas.training_cost import step_macs, training_macs
 from search_spaces.architecture import Architecture
 from search_spaces.encoder_spec import ENCODERS
 from search_spaces.vocabulary import EncoderFamily
+from studies.config import SearchConfig
 from studies.course import rungs_of
 from studies.problem import Problem
 from studies.shared_weights import TRAINING_SHARE, sandwich
@@ -52,7 +53,7 @@ class Estimate:
 
     ``candidate_s`` is the mean for one trained candidate, with all those that are stopped early
     for one that is trained to the end; the others are totals. ``shared_s`` goes into the weights
-    that candidates share.
+    that candidates share. ``parallel`` trainings go on at the pace of one.
     """
 
     candidates: int
@@ -60,12 +61,13 @@ class Estimate:
     baselines_s: float
     data_s: float
     shared_s: float = 0.0
+    parallel: int = 1
 
     @property
     def total_s(self) -> float:
         """All of it."""
-        once = self.data_s + self.baselines_s + self.shared_s
-        return once + self.candidates * self.candidate_s
+        trained = self.baselines_s + self.candidates * self.candidate_s
+        return self.data_s + self.shared_s + trained / self.parallel
 
 
 def estimate(
@@ -89,7 +91,17 @@ def estimate(
         baselines_s=sum(pace.training(a) for a in single) if busy else 0.0,
         data_s=_data_seconds(problem, _SPLITS) if busy else 0.0,
         shared_s=_shared_seconds(problem, pace) if busy and not shared else 0.0,
+        parallel=_parallel(config),
     )
+
+
+def _parallel(config: SearchConfig) -> int:
+    """Trainings that do not take from each other: workers of one processor share its cores."""
+    workers = config.workers or 1
+    if config.ray:
+        return workers
+    on_cuda = device_named(config.device).type == "cuda"
+    return min(workers, torch.cuda.device_count()) if on_cuda else 1
 
 
 def _candidate_seconds(problem: Problem, pace: _Pace, architecture: Architecture) -> float:

@@ -110,6 +110,8 @@ def plan_line(problem: Problem, expected: Estimate) -> str:
     spent = [f"{duration(seconds)} {what}" for what, seconds in parts.items() if seconds >= 1]
     if spent:
         words[-1] += f", of it {' and '.join(spent)}"
+    if problem.config.workers is not None:
+        words.append(f"{problem.config.workers} at a time")
     if limit is not None:
         words.append(f"stopped after {duration(limit)}")
     return "; ".join(words)
