@@ -15,11 +15,16 @@ from nas.evaluation import Metrics
 from nas.memory import is_out_of_memory
 from nas.network import Network
 from nas.training import StepProgress, Training, TrainingError
+from nas.weight_average import WeightAverage
 from pruning.recovery import train_and_prune
 from search_spaces.architecture import Architecture
 
 #: Training batches on which statistics are estimated anew.
 CALIBRATION_BATCHES = 8
+#: Share of the steps before a rung over which weights are averaged. Of 15 networks of the default
+#: space in the middle of ``quick``, Δm was ordered as at the end with τ 0.10 by the last weights,
+#: 0.81 by the mean over a quarter, 0.83 over half; motion 0.09, 0.77, 0.52.
+AVERAGED = 0.25
 #: Characters of an error that a trial keeps.
 _MOST_SAID = 300
 
@@ -52,21 +57,38 @@ class CandidateTraining:
     def judged_at(self, share: float, progress: StepProgress | None = None) -> Trained:
         """Train until that share of all samples, and judge; raises ``TrainingError``.
 
-        Before the end a copy is judged, its statistics estimated anew: while the learning rate is
-        high the running ones lag behind. So the training goes on as if nobody had looked.
+        Before the end a copy is judged, with the mean of its weights over the steps before and
+        statistics estimated anew: while the learning rate is high, the last weights say little of
+        the end. So the training goes on as if nobody had looked.
         """
         start = time.monotonic()
         training = self._training
         try:
-            train_and_prune(training, self._architecture, until=share, progress=progress)
-            network = training.network
-            if training.step < len(training.data):
-                network = copy.deepcopy(network)
-                calibrate(network, training.data)
+            if share < 1.0:
+                network = self._network_at(share, progress)
+            else:
+                network = train_and_prune(training, self._architecture, progress=progress)
             metrics = self._measure(network)
         except (RuntimeError, MemoryError, OSError) as error:
             raise training_error(error, training.device) from error
         return Trained(network=network, metrics=metrics, seconds=time.monotonic() - start)
+
+    def _network_at(self, share: float, progress: StepProgress | None) -> Network:
+        """A copy before the end, such as the network would about be if its rate fell now."""
+        training, average = self._training, WeightAverage()
+
+        def added(done: int, total: int) -> None:
+            average.add(training.network)
+            if progress is not None:
+                progress(done, total)
+
+        architecture = self._architecture
+        train_and_prune(training, architecture, until=(1 - AVERAGED) * share, progress=progress)
+        train_and_prune(training, architecture, until=share, progress=added)
+        network = copy.deepcopy(training.network)
+        average.write_to(network)
+        calibrate(network, training.data)
+        return network
 
 
 def training_error(error: Exception, device: torch.device) -> TrainingError:

@@ -20,7 +20,7 @@ _DIRECTIONS = [optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection
 @pytest.fixture
 def opened(tmp_path: Path) -> Callable[[], MirrorStorage]:
     """Another process's view of one database."""
-    return lambda: MirrorStorage(RDBStorage(f"sqlite:///{tmp_path}/study.db"))
+    return lambda: MirrorStorage(RDBStorage(f"sqlite:///{tmp_path}/study.db"), every_s=0)
 
 
 def _plain(trial: FrozenTrial) -> dict[str, Any]:
@@ -119,6 +119,24 @@ def test_a_trial_that_another_process_ended_takes_no_more_writes(
         one.set_trial_user_attr(trial, "late", 1)
     with pytest.raises(UpdateFinishedTrialError):
         one.set_trial_state_values(trial, TrialState.COMPLETE, [1.0, 2.0])
+
+
+def test_new_trials_of_others_are_seen_at_once_and_what_became_of_them_soon(
+    opened: Callable[[], MirrorStorage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("studies.mirror_storage.time.monotonic", lambda: now[0])
+    one = MirrorStorage(RDBStorage(f"sqlite:///{tmp_path}/study.db"), every_s=1.0)
+    two = opened()
+    study = one.create_new_study(_DIRECTIONS, "study")
+    first = two.create_new_trial(study)
+    assert [t.state for t in one.get_all_trials(study)] == [TrialState.RUNNING]
+    one.get_all_trials(study)
+    two.set_trial_state_values(first, TrialState.FAIL)
+    two.create_new_trial(study)
+    assert [t.state for t in one.get_all_trials(study)] == [TrialState.RUNNING] * 2
+    now[0] += 1.0
+    assert [t.state for t in one.get_all_trials(study)] == [TrialState.FAIL, TrialState.RUNNING]
 
 
 def test_only_one_process_gets_what_waits(opened: Callable[[], MirrorStorage]) -> None:
