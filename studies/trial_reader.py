@@ -44,7 +44,9 @@ class TrialReader:
 
 
 def _read(trial: FrozenTrial) -> TrialRecord:
-    status = trial.user_attrs.get(STATUS, _STATES[trial.state])
+    status = _STATES[trial.state]
+    if trial.state.is_finished():  # else whoever was to end it was killed before its last write
+        status = trial.user_attrs.get(STATUS, status)
     values = tuple(trial.values) if trial.state == TrialState.COMPLETE else ()
     try:
         return read_record(trial.number, status, trial.user_attrs, values)
