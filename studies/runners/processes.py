@@ -21,7 +21,7 @@ import torch
 from studies.conductor import Conductor
 from studies.course import Course
 from studies.errors import StudyError
-from studies.job import Answer, Job, Judged, Later
+from studies.job import Answer, Failure, Job, Judged, Later
 from studies.observer import Observer
 from studies.worker import Worker
 
@@ -164,6 +164,8 @@ class _Pool:
             slot.go_on(message.rung)
         else:
             slot.job = None
+        if isinstance(message, Failure) and message.spent:
+            self._renew(slot)
 
     def _replace(self, slot: _Slot) -> None:
         """Put a new process in the place of one that ended; its job is begun anew if wanted."""
@@ -171,10 +173,13 @@ class _Pool:
         reason, job = slot.why_ended(), slot.job
         if self._losses > _MOST_LOSSES:
             raise StudyError(f"{self._losses} workers in a row ended: {reason}")
-        slot.end(time.monotonic())
-        self._slots[self._slots.index(slot)] = self._slot(slot.index)
+        self._renew(slot)
         if job is not None and self._conductor.lost(job, reason):
             self._again.append(job)
+
+    def _renew(self, slot: _Slot) -> None:
+        slot.end(time.monotonic())
+        self._slots[self._slots.index(slot)] = self._slot(slot.index)
 
 
 class _Slot:

@@ -18,7 +18,7 @@ from typing import Any, Self
 from studies.conductor import Conductor
 from studies.course import Course
 from studies.errors import StudyError
-from studies.job import Answer, Job, Later
+from studies.job import Answer, Failure, Job, Later
 from studies.observer import Observer
 from studies.workbench import device_named
 from studies.worker import Worker
@@ -244,18 +244,23 @@ class _Training(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any], course: Course, device: str) -> None:
         """Take the data, which travelled once, and the first job."""
         bench = replace(course.bench, device=device_named(device))
+        self._spent = False
         self._worker = Worker(replace(course, bench=bench))
         self._begin(config["job"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take another job."""
+        """Take another job; a process that is spent is lost instead, for a new one to take it."""
+        if self._spent:
+            os._exit(1)
         self._begin(new_config["job"])
         return True
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung."""
         rung = next(self._rungs)
-        return {"rung": rung, "answer": self._worker.answer(rung)}
+        answer = self._worker.answer(rung)
+        self._spent = isinstance(answer, Failure) and answer.spent
+        return {"rung": rung, "answer": answer}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a training that was cut off begins anew."""
