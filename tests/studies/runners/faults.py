@@ -25,7 +25,7 @@ from studies.worker import Worker
 
 VARIABLE = "NEURALL_TEST_FAULTS"
 _work = studies.runners.processes._work
-_begin, _answer = Worker.begin, Worker.answer
+_answer = Worker.answer
 _time = time.time
 
 
@@ -71,37 +71,39 @@ def install() -> None:
     given = os.environ[VARIABLE]
     faults = Faults(**json.loads(Path(given).read_text() if given.startswith("/") else given))
 
-    def begin(worker: Worker, job: Job) -> None:
-        process = multiprocessing.current_process()
-        began = Began(
-            title=job.title,
-            seed=job.seed,
-            network=job.architecture.id,
-            pid=os.getpid(),
-            name=process.name,
-        )
-        with Path(faults.trace).open("a") as file:
-            file.write(json.dumps(asdict(began)) + "\n")
-        _begin(worker, job)
-
     def answer(worker: Worker, rung: int, progress: StepProgress | None = None) -> Answer:
-        assert worker._job is not None
-        title = worker._job.title
+        job = worker._job
+        assert job is not None
+        if rung == job.rungs[0]:
+            _note(faults, job)
 
         def step(done: int, total: int) -> None:
             if progress is not None:
                 progress(done, total)
-            _strike(faults, title)
+            _strike(faults, job.title)
 
-        if worker._job.architecture.id in faults.hungry:
+        if job.architecture.id in faults.hungry:
             with_little_memory()
         try:
             return _answer(worker, rung, step)
         finally:
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
-    Worker.begin, Worker.answer = begin, answer  # type: ignore[method-assign]
+    Worker.answer = answer  # type: ignore[method-assign]
     jump(faults.jump_s)
+
+
+def _note(faults: Faults, job: Job) -> None:
+    """Write down that a training begins; not where it is handed over: Ray may do so twice."""
+    began = Began(
+        title=job.title,
+        seed=job.seed,
+        network=job.architecture.id,
+        pid=os.getpid(),
+        name=multiprocessing.current_process().name,
+    )
+    with Path(faults.trace).open("a") as file:
+        file.write(json.dumps(asdict(began)) + "\n")
 
 
 def _strike(faults: Faults, title: str) -> None:

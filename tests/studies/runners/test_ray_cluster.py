@@ -26,6 +26,7 @@ from tests.studies.runners.drivers import statuses, until
 from tests.studies.runners.faults import Faults
 
 pytestmark = pytest.mark.slow
+ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 Config = Callable[..., SearchConfig]
 
@@ -137,8 +138,12 @@ def test_ctrl_c_queues_again_what_ran(
         signal.signal(signal.SIGTERM, before)
         presser.join()
     assert result.interrupted
-    assert [t.status for t in result.trials] == [
-        *("complete", "interrupted", "interrupted", "waiting", "waiting"),
+    ran = statuses(list(result.trials)).count("interrupted")
+    assert ran in (2, 3)  # one may have waited for an actor
+    assert statuses(list(result.trials)) == [
+        "complete",
+        *["interrupted"] * ran,
+        *["waiting"] * ran,
     ]
 
 
@@ -147,6 +152,7 @@ def test_a_cluster_without_accelerators_says_so_at_once(cluster: TwoNodes, confi
     with pytest.raises(StudyError, match="no room for a training with 1 accelerators"):
         search(config(ray=cluster.address, gpus_per_trial=1.0))
     assert time.monotonic() - begin < 30
+    assert not ray.is_initialized()
 
 
 def test_a_node_that_dies_in_the_middle_of_trainings_costs_no_trial(
