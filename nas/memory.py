@@ -19,8 +19,9 @@ _BYTES_PER_WEIGHT = 4
 _BYTES_PER_ACTIVATION = 24
 #: Share of what is free that a training may take.
 _USABLE = 0.8
-#: What torch's allocator of main memory says where it fails (a plain ``RuntimeError``).
-_ALLOCATOR = "DefaultCPUAllocator"
+#: What torch's allocator of main memory says where it fails (a plain ``RuntimeError``), and oneDNN,
+#: which torch's convolutions come from.
+_NO_MEMORY = ("DefaultCPUAllocator", "could not create a primitive")
 _CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
@@ -66,7 +67,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that a device or this machine has no memory left."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and _ALLOCATOR in str(error)
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)
 
 
 def check_weights(plan: Plan) -> None:

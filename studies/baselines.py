@@ -7,6 +7,7 @@ from functools import cached_property
 
 from nas.cost import cost_of
 from nas.evaluation import Metrics
+from studies.claims import Claims
 from studies.delta_m import small_denominators
 from studies.errors import StudyError
 from studies.job import LATER, MOST_ATTEMPTS, Answer, Failure, Job, Later
@@ -29,7 +30,8 @@ class Baselines:
     def __init__(
         self, problem: Problem, store: StudyStore, observer: Observer, lost: LostTrials
     ) -> None:
-        self._problem, self._store, self._observer, self._lost = problem, store, observer, lost
+        self._problem, self._store, self._observer = problem, store, observer
+        self._claims = Claims(store, lost)
         self._running: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
         self._looks_again_at = 0.0
@@ -43,7 +45,7 @@ class Baselines:
         there = self._store.baselines()
         missing = [task for task in self._problem.tasks if task not in there]
         for task in missing:
-            if task not in self._running.values() and self._claims(task):
+            if task not in self._running.values() and self._claims.take(f"baseline {task}"):
                 return self._begin(task)
         if missing:
             self._looks_again_at = time.monotonic() + _EVERY_S
@@ -82,14 +84,6 @@ class Baselines:
         if attempt > MOST_ATTEMPTS:
             raise StudyError(f"the {job.title} network cannot be trained: {reason}")
         self._observer.message(f"{job.title}: {reason}; attempt {attempt} of {MOST_ATTEMPTS}")
-        return True
-
-    def _claims(self, task: str) -> bool:
-        """Whether this process is to train it: no other one that is still there does."""
-        owner = self._store.claimed(f"baseline {task}")
-        if owner is not None and owner != self._store.owner and not self._lost.is_gone(owner):
-            return False
-        self._store.claim(f"baseline {task}")
         return True
 
     def _begin(self, task: str) -> Job:

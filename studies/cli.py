@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from importlib import import_module
+from types import FrameType
 
 from search_spaces.spelling import one_line, unknown
 from studies.commands.parser import COMMANDS, PROGRAM, make_parser
@@ -32,6 +35,8 @@ _SPINS = "20000"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)  # read when torch is loaded
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _interrupt)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     try:
@@ -45,6 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _answer(error)
     return code
+
+
+def _interrupt(number: int, _: FrameType | None) -> None:
+    """Clusters end a job with SIGTERM, some of them several times: as Ctrl-C does, once."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _run(argv: list[str]) -> int:

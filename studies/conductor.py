@@ -103,10 +103,13 @@ class Conductor:
         if refused is not True:
             return refused
         self._round_begins = 0
+        begun: bool | Later = True
         for _ in range(self.workers if self.config.deterministic else 1):
-            if self._refusal() is True and not self._begin_candidate():
-                break
-        return self._begun.popleft() if self._begun else self._none_found()
+            if begun is True and self._refusal() is True:
+                begun = self._begin_candidate()
+        if self._begun:
+            return self._begun.popleft()
+        return LATER if begun else self._none_found()
 
     def _refusal(self) -> Literal[True] | Later | None:
         """True where another candidate may begin now; of those that run, all may get to the end."""
@@ -140,15 +143,17 @@ class Conductor:
         self._tell_once("no further network within the budget was found")
         return None
 
-    def _begin_candidate(self) -> bool:
-        """Put the next candidate among those that begin; false where none is found."""
+    def _begin_candidate(self) -> bool | Later:
+        """Put the next candidate among those that begin; false where none is found.
+
+        ``LATER`` where another process was faster.
+        """
         records = self._store.records()
         for axis in self.screening.learn(records):
             self._observer.message(axis.sentence(self.problem.objectives[0].unit))
         for proposal in self._proposals.propose(self._store, records):
             if proposal.accepted:
-                self._begin(proposal)
-                return True
+                return self._begin(proposal) if self._is_wanted(proposal) else LATER
             self._turn_away(proposal)
         return False
 
@@ -161,7 +166,26 @@ class Conductor:
             self._store.refuse(proposal.number, "repeated", reason, {})
         self._observer.trial_ends(self._store.record(proposal.number))
 
-    def _begin(self, proposal: Proposal) -> None:
+    def _is_wanted(self, proposal: Proposal) -> bool:
+        """Whether it is among as many as were asked for, also where others began one meanwhile.
+
+        Of several that are begun or queued at once the later ones turn back. Numbers only grow, so
+        no process has to know what another one is about to do.
+        """
+        number = proposal.number
+        ahead = sum(
+            record.status == "complete"
+            or (record.status in ("running", "waiting") and record.number < number)
+            for record in self._store.records()
+        )
+        if ahead < self.config.trials:
+            return True
+        attempt = self._store.record(number).attempt
+        reason = "another process began the last one that was asked for; queued again"
+        self._store.queue_again(number, reason, attempt=attempt, same_seed=True)
+        return False
+
+    def _begin(self, proposal: Proposal) -> Literal[True]:
         record = self._store.record(proposal.number)
         job = Job(
             title=f"trial {proposal.number}",
@@ -175,6 +199,7 @@ class Conductor:
         self._begun.append(job)
         self._running[job.title] = _Running(job=job, proposal=proposal, attempt=record.attempt)
         self._observer.training_starts(job.title, job.architecture)
+        return True
 
     def _rungs_for(self, record: TrialRecord) -> tuple[int, ...]:
         """The rungs that a candidate climbs: not the first where inherited weights mislead."""

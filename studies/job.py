@@ -56,10 +56,15 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A training that cannot go on; ``too_large`` where the device has no memory for it."""
+    """A training that cannot go on; ``too_large`` where the device has no memory for it.
+
+    After some the process is ``spent``: what its device or its libraries were left with would fail
+    other trainings too.
+    """
 
     reason: str
     too_large: bool = False
+    spent: bool = False
 
 
 Answer = Judged | Failure

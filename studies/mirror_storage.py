@@ -10,12 +10,13 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
@@ -117,7 +118,8 @@ class MirrorStorage(BaseStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        self._backend.set_trial_param(trial_id, param_name, param_value_internal, distribution)
+        with self._running(trial_id):
+            self._backend.set_trial_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
         with self._changed(trial_id) as trial:
             trial._params = {**trial._params, param_name: value}
@@ -126,7 +128,8 @@ class MirrorStorage(BaseStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        changed = self._backend.set_trial_state_values(trial_id, state, values)
+        with self._running(trial_id):
+            changed = self._backend.set_trial_state_values(trial_id, state, values)
         if not changed or state == TrialState.RUNNING:
             self._read_again(trial_id, mine=changed)
             return changed
@@ -140,17 +143,20 @@ class MirrorStorage(BaseStorage):
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        self._backend.set_trial_intermediate_value(trial_id, step, intermediate_value)
+        with self._running(trial_id):
+            self._backend.set_trial_intermediate_value(trial_id, step, intermediate_value)
         with self._changed(trial_id) as trial:
             trial.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        self._backend.set_trial_user_attr(trial_id, key, value)
+        with self._running(trial_id):
+            self._backend.set_trial_user_attr(trial_id, key, value)
         with self._changed(trial_id) as trial:
             trial._user_attrs = {**trial._user_attrs, key: copy.deepcopy(value)}
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        self._backend.set_trial_system_attr(trial_id, key, value)
+        with self._running(trial_id):
+            self._backend.set_trial_system_attr(trial_id, key, value)
         with self._changed(trial_id) as trial:
             trial._system_attrs = {**trial._system_attrs, key: copy.deepcopy(value)}
 
@@ -204,6 +210,18 @@ class MirrorStorage(BaseStorage):
 
     def _changed(self, trial_id: int) -> _Replacing:
         return _Replacing(self._lock, self._studies, trial_id)
+
+    @contextmanager
+    def _running(self, trial_id: int) -> Iterator[None]:
+        """Forgets its copy of a trial that another process ended, which took this one for gone."""
+        try:
+            yield
+        except UpdateFinishedTrialError:
+            with self._lock:
+                for trials in self._studies.values():
+                    if trial_id in trials.numbers:
+                        trials.replace(self._backend.get_trial(trial_id))
+            raise
 
     def _read_again(self, trial_id: int, *, mine: bool) -> None:
         with self._lock:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 _PROC = Path("/proc")
+#: Runs of this process that ended before it did, as in a notebook or a script with two searches.
+_ENDED: set[str] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,15 @@ class Owner:
             run=uuid.uuid4().hex[:12],
         )
 
+    def end(self) -> None:
+        """Its run ended, and this process goes on."""
+        _ENDED.add(self.run)
+
     def is_gone(self) -> bool | None:
-        """Whether its process has ended; None where it runs on a machine that is not this one."""
+        """Whether run or process ended; None where it runs on a machine that is not this one."""
         if self.machine != _machine():
             return None
-        return _started(self.pid) != self.started
+        return self.run in _ENDED or _started(self.pid) != self.started
 
     def to_json(self) -> str:
         """As it stands on a trial."""

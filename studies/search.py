@@ -79,6 +79,8 @@ class Search:
                 self._search(store, deadline)
             except KeyboardInterrupt:
                 return read_result(store, interrupted=True)
+            finally:
+                store.owner.end()
         if self.config.early_stopping:
             store.draw_curves()
         return read_result(store)

@@ -184,7 +184,7 @@ class StudyStore:
             return sampler.propose(self._study)
 
     def earlier(self, number: int, network: str) -> int | None:
-        """The trial before one, of whatever process, that trains or trained the same network.
+        """The trial before one, of whatever process, that has the same network, or waits with it.
 
         Of two processes that come upon a network at once, so the later one turns back. Waits a
         little for a process that has begun a trial and not said of which network.
@@ -192,7 +192,9 @@ class StudyStore:
         patience = time.monotonic() + _NAMING_S
         while True:
             before = [r for r in self.records() if r.number < number]
-            same = [r for r in before if r.network == network and r.counts]
+            same = [
+                r for r in before if r.network == network and (r.counts or r.status == "waiting")
+            ]
             if same:
                 return same[0].number
             unnamed = any(r.status == "running" and not r.network for r in before)

@@ -44,7 +44,9 @@ class TrialReader:
 
 def _read(trial: FrozenTrial) -> TrialRecord:
     number = Stored(trial.number, "number of a trial").count()
-    status = trial.user_attrs.get(STATUS, _STATES[trial.state])
+    status: object = _STATES[trial.state]
+    if trial.state.is_finished():  # else whoever was to end it was killed before its last write
+        status = trial.user_attrs.get(STATUS, status)
     complete = trial.state == TrialState.COMPLETE
     values = Stored((complete and trial.values) or (), f"values of trial {number}").items()
     return read_record(number, status, trial.user_attrs, tuple(v.number() for v in values))

@@ -41,7 +41,7 @@ class Worker:
         except TrainingMemoryError as error:
             return Failure(reason=str(error), too_large=True)
         except TrainingError as error:
-            return Failure(reason=str(error))
+            return Failure(reason=str(error), spent=_comes_of_the_device(error))
         return self._judged(job, rung, trained)
 
     def _judged(self, job: Job, rung: int, trained: Trained) -> Judged:
@@ -58,6 +58,15 @@ class Worker:
         bench, file = self._course.bench, io.BytesIO()
         predictions_picture(network, bench.val, bench.tasks).save(file, format="PNG")
         return file.getvalue()
+
+
+def _comes_of_the_device(error: TrainingError) -> bool:
+    """Whether it was raised from another error.
+
+    After a failed assertion CUDA computes nothing more in a process; where oneDNN ran out of memory
+    ("could not create a primitive"), it went on to say so with as much memory as before.
+    """
+    return error.__cause__ is not None and not isinstance(error.__cause__, TrainingError)
 
 
 def _file(network: Network) -> bytes:

@@ -142,6 +142,7 @@ def _start_worker(job: DecodingJob, parent: int) -> None:
     global _job
     _job = job
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # not what the parent does then
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)  # a forked process hangs in OpenMP's threads, were they used

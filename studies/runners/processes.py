@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
-import sys
+import threading
 import time
-from contextlib import suppress
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -17,7 +21,7 @@ import torch
 from studies.conductor import Conductor
 from studies.course import Course
 from studies.errors import StudyError
-from studies.job import Job, Later
+from studies.job import Answer, Failure, Job, Judged, Later
 from studies.observer import Observer
 from studies.worker import Worker
 
@@ -29,6 +33,18 @@ _PROGRESS_S = 0.5
 _PARTING_S = 3.0
 #: Workers in a row that may be lost before they answered anything.
 _MOST_LOSSES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hello:
+    """A worker is there, and asks for the course."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ready:
+    """A worker has the course, or ends as it could not take it."""
+
+    error: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +91,7 @@ class _Pool:
         self._conductor, self._course, self._observer = conductor, course, observer
         self._threads = threads
         self._losses = 0
+        self._again: deque[Job] = deque()
         self._slots: list[_Slot] = []
         self._slots = [self._slot(index) for index in range(workers)]
 
@@ -82,7 +99,7 @@ class _Pool:
         """Until nothing is left to begin and nothing runs."""
         while True:
             left = self._fill()
-            if not left and not any(slot.job for slot in self._slots):
+            if not left and not self._again and not any(slot.job for slot in self._slots):
                 return
             self._listen()
 
@@ -95,14 +112,14 @@ class _Pool:
             slot.end(deadline)
 
     def _slot(self, index: int) -> _Slot:
-        return _Slot(index, _on_device(self._course, index), self._threads)
+        return _Slot(index, self._threads)
 
     def _fill(self) -> bool:
-        """Give jobs to whoever has none; whether there may be more of them."""
+        """Give jobs to whoever is ready and has none; whether there may be more of them."""
         for slot in self._slots:
-            if slot.job is not None:
+            if slot.job is not None or not slot.ready:
                 continue
-            job = self._conductor.next_job()
+            job = self._again.popleft() if self._again else self._conductor.next_job()
             if job is None:
                 return False
             if isinstance(job, Later):
@@ -129,47 +146,77 @@ class _Pool:
         except (EOFError, OSError):
             self._replace(slot)
             return
+        if isinstance(message, _Hello):
+            slot.take(_on_device(self._course, slot.index))
+        elif isinstance(message, _Ready):
+            slot.ready, slot.error = not message.error, message.error
+        else:
+            self._answered(slot, message)
+
+    def _answered(self, slot: _Slot, message: Answer | _Progress) -> None:
         job = slot.job
         assert job is not None
         if isinstance(message, _Progress):
             self._observer.training_step(job.title, message.done, message.total)
             return
         self._losses = 0
-        goes_on = self._conductor.answered(job, message)
-        if goes_on:
+        if self._conductor.answered(job, message) and isinstance(message, Judged):
             slot.go_on(message.rung)
         else:
             slot.job = None
+        if isinstance(message, Failure) and message.spent:
+            self._renew(slot)
 
     def _replace(self, slot: _Slot) -> None:
-        """Put a new process in the place of one that ended, with its job where that is wanted."""
+        """Put a new process in the place of one that ended; its job is begun anew if wanted."""
         self._losses += 1
         reason, job = slot.why_ended(), slot.job
         if self._losses > _MOST_LOSSES:
             raise StudyError(f"{self._losses} workers in a row ended: {reason}")
-        slot.end(time.monotonic())
-        fresh = self._slot(slot.index)
-        self._slots[self._slots.index(slot)] = fresh
+        self._renew(slot)
         if job is not None and self._conductor.lost(job, reason):
-            fresh.begin(job)
+            self._again.append(job)
+
+    def _renew(self, slot: _Slot) -> None:
+        slot.end(time.monotonic())
+        self._slots[self._slots.index(slot)] = self._slot(slot.index)
 
 
 class _Slot:
-    """A process, the connection to it, and what it trains."""
+    """A process, the connection to it, and what it trains.
 
-    def __init__(self, index: int, course: Course, threads: int) -> None:
+    It gets jobs once it is ``ready``, so that a process that cannot even begin is held against no
+    candidate.
+    """
+
+    def __init__(self, index: int, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.index = index
         self.job: Job | None = None
+        self.ready, self.error = False, ""
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(
-            target=_work,
-            args=(theirs, course, threads, os.getpid()),
-            name=f"worker {index}",
-            daemon=True,
+            target=_work, args=(theirs, threads), name=f"worker {index}", daemon=True
         )
-        self.process.start()
+        with _ctrl_c_held_back():
+            self.process.start()
         theirs.close()
+
+    def take(self, course: Course) -> None:
+        """Hand over the course, once it reads.
+
+        Not with its arguments: ``start`` waits for ever for a process that ends before it read
+        them, where these are more than a pipe holds.
+        """
+        try:
+            sent = pickle.dumps(course)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise StudyError(
+                f"the data or the tasks cannot be sent to other processes: {error}; define their "
+                "classes in a module, or use one worker"
+            ) from None
+        with suppress(OSError):  # it ended: seen when its process is looked at
+            self.connection.send_bytes(sent)
 
     def begin(self, job: Job) -> None:
         """Hand over a job; it trains to its first rung."""
@@ -184,6 +231,8 @@ class _Slot:
 
     def why_ended(self) -> str:
         """What is known of the end of its process."""
+        if self.error:
+            return self.error
         self.process.join(_PARTING_S)
         code = self.process.exitcode
         if code is not None and code < 0:
@@ -210,6 +259,17 @@ class _Slot:
             self.connection.send(message)
 
 
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Processes that begin now do not hear Ctrl-C, which reaches all: their parent ends them."""
+    resource_tracker.ensure_running()  # whose start lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _on_device(course: Course, index: int) -> Course:
     """The course on the accelerator of a worker."""
     device, count = course.bench.device, torch.cuda.device_count()
@@ -222,40 +282,51 @@ def _on_device(course: Course, index: int) -> Course:
 # --- in the process -----------------------------------------------------------------------------
 
 
-def _work(connection: Connection, course: Course, threads: int, parent: int) -> None:
+def _work(connection: Connection, threads: int) -> None:
     """Answer until the connection ends, or the process that asked is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent tells what to do
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    worker = Worker(course)
-    reporter = _Reporter(connection, parent)
-    job: Job | None = None
-    while True:
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        connection.send(_Hello())
         try:
-            message = connection.recv()
-            if isinstance(message, Job):
-                job = message
-                worker.begin(job)
-                answer = worker.answer(job.rungs[0], reporter.progress)
-            else:
-                answer = worker.answer(message.rung, reporter.progress)
-            connection.send(answer)
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+            worker = Worker(pickle.loads(connection.recv_bytes()))
+        except (OSError, ValueError, ImportError, AttributeError, RuntimeError) as error:
+            connection.send(_Ready(error=f"a worker cannot read the data: {error}"))
             return
+        connection.send(_Ready())
+        _answer_all(connection, worker)
+
+
+def _answer_all(connection: Connection, worker: Worker) -> None:
+    reporter = _Reporter(connection)
+    while True:
+        message = connection.recv()
+        if isinstance(message, Job):
+            worker.begin(message)
+            rung = message.rungs[0]
+        else:
+            rung = message.rung
+        connection.send(worker.answer(rung, reporter.progress))
+
+
+def _end_with_parent() -> None:
+    """End at once when the parent is gone, whatever this process is doing."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 class _Reporter:
-    """Reports progress now and then, and ends the process once its parent is gone."""
+    """Reports progress now and then."""
 
-    def __init__(self, connection: Connection, parent: int) -> None:
-        self._connection, self._parent = connection, parent
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._reported = 0.0
 
     def progress(self, done: int, total: int) -> None:
         """A training step is done."""
         now = time.monotonic()
-        if now - self._reported < _PROGRESS_S and done < total:
-            return
-        self._reported = now
-        if os.getppid() != self._parent:
-            sys.exit(1)
-        self._connection.send(_Progress(done=done, total=total))
+        if now - self._reported >= _PROGRESS_S or done == total:
+            self._reported = now
+            self._connection.send(_Progress(done=done, total=total))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +20,7 @@ from typing import Any, Self
 from studies.conductor import Conductor
 from studies.course import Course
 from studies.errors import StudyError
-from studies.job import Answer, Job, Later
+from studies.job import Answer, Failure, Job, Later
 from studies.observer import Observer
 from studies.workbench import device_named
 from studies.worker import Worker
@@ -67,18 +69,11 @@ class RayRunner:
 
     def __enter__(self) -> Self:
         self._connect()
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        if self._gpus:
-            room = sum(int(node.get("GPU", 0.0) / self._gpus + 1e-9) for node in nodes)
-        else:
-            room = sum(int(node.get("CPU", 0.0)) for node in nodes)
-        self.workers = self._wanted or room
-        if not room:
-            raise StudyError(
-                f"the Ray cluster {self._address} has no room for a training with "
-                f"{self._gpus:g} accelerators: its nodes have {_told(nodes)}"
-            )
-        self.cpus = cpus_each([node.get("CPU", 0.0) for node in nodes], self.workers)
+        try:
+            self._share_out([node["Resources"] for node in ray.nodes() if node["Alive"]])
+        except StudyError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -113,9 +108,24 @@ class RayRunner:
         if jobs.error is not None:
             raise jobs.error
 
+    def _share_out(self, nodes: list[Mapping[str, float]]) -> None:
+        """How many workers there are, and with how many processors each."""
+        if self._gpus:
+            room = sum(int(node.get("GPU", 0.0) / self._gpus + 1e-9) for node in nodes)
+        else:
+            room = sum(int(node.get("CPU", 0.0)) for node in nodes)
+        self.workers = self._wanted or room
+        if not room:
+            raise StudyError(
+                f"the Ray cluster {self._address} has no room for a training with "
+                f"{self._gpus:g} accelerators: its nodes have {_told(nodes)}"
+            )
+        self.cpus = cpus_each([node.get("CPU", 0.0) for node in nodes], self.workers)
+
     def _connect(self) -> None:
         if ray.is_initialized():
             return
+        on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(
                 address=self._address,
@@ -129,6 +139,9 @@ class RayRunner:
                 f"no Ray cluster at {self._address!r}: {said}; start one with ray start --head, or "
                 "use --ray local"
             ) from None
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, on_sigterm)  # Ray set its own
         self._connected = True
 
 
@@ -244,18 +257,23 @@ class _Training(tune.Trainable):  # type: ignore[misc]
     def setup(self, config: dict[str, Any], course: Course, device: str) -> None:
         """Take the data, which travelled once, and the first job."""
         bench = replace(course.bench, device=device_named(device))
+        self._spent = False
         self._worker = Worker(replace(course, bench=bench))
         self._begin(config["job"])
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Take another job."""
+        """Take another job; a process that is spent is lost instead, for a new one to take it."""
+        if self._spent:
+            os._exit(1)
         self._begin(new_config["job"])
         return True
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung."""
         rung = next(self._rungs)
-        return {"rung": rung, "answer": self._worker.answer(rung)}
+        answer = self._worker.answer(rung)
+        self._spent = isinstance(answer, Failure) and answer.spent
+        return {"rung": rung, "answer": answer}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a training that was cut off begins anew."""

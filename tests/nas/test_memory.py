@@ -5,7 +5,13 @@ import torch
 
 from nas import memory
 from nas.compile import compile_plan
-from nas.memory import TrainingMemoryError, available_bytes, check_memory, training_bytes
+from nas.memory import (
+    TrainingMemoryError,
+    available_bytes,
+    check_memory,
+    is_out_of_memory,
+    training_bytes,
+)
 from nas.resolution import Resolution
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.paper_presets import two_stream_three_task
@@ -34,3 +40,18 @@ def test_a_small_training_fits_here() -> None:
     plan = compile_plan(shared(DEFAULT_TASKS), training=True)
     assert available_bytes(CPU) > 10**8
     check_memory(plan, Resolution(64, 32), 2, CPU)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("size mismatch"), False),
+        (ValueError("could not create a primitive"), False),
+    ],
+)
+def test_an_error_that_says_there_is_no_memory_is_known(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected

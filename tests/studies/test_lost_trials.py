@@ -156,3 +156,36 @@ def test_a_process_that_has_not_said_of_which_network_its_trial_is_is_waited_for
     monkeypatch.setattr("studies.store.time.sleep", name_it)
     assert two.earlier(number, network) == unnamed.number
     assert len(slept) == 1
+
+
+def test_a_network_that_waits_is_not_begun_beside_it(tmp_path: Path) -> None:
+    one, two = _opened(tmp_path), _opened(tmp_path)
+    one.enqueue(_SPACE, shared(DEFAULT_TASKS))
+    number = two.begin(_SPACE, shared(DEFAULT_TASKS))
+    assert two.earlier(number, two.record(number).network) == 0
+
+
+def test_a_trial_that_another_process_ended_no_longer_runs_here(tmp_path: Path) -> None:
+    one, two = _opened(tmp_path), _opened(tmp_path)
+    number = one.begin(_SPACE, shared(DEFAULT_TASKS))
+    two.queue_again(number, "it was silent", attempt=2, same_seed=True)
+    with pytest.raises(TrialTakenError):
+        one.report_rung(number, 8, (1.0, 2.0))
+    assert [r.status for r in one.records()] == ["interrupted", "waiting"]
+
+
+def test_a_trial_whose_end_was_cut_off_between_two_writes_is_queued_again(tmp_path: Path) -> None:
+    store, number = _begun(tmp_path, started=-1)
+    store._trial(number).set_user_attr("status", "interrupted")  # and killed before it was told
+    assert len(list(LostTrials(_opened(tmp_path)).queue_again([]))) == 1
+    assert [r.status for r in _opened(tmp_path).records()] == ["interrupted", "waiting"]
+
+
+def test_what_an_earlier_run_of_this_process_left_is_queued_again(tmp_path: Path) -> None:
+    earlier, number = _begun(tmp_path)
+    store = _opened(tmp_path)
+    assert list(LostTrials(store).queue_again([])) == []
+    earlier.owner.end()
+    store = _opened(tmp_path)
+    assert len(list(LostTrials(store).queue_again([]))) == 1
+    assert store.record(number).status == "interrupted"

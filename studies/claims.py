@@ -1,0 +1,38 @@
+"""Which of several runs makes what all of them share."""
+
+from __future__ import annotations
+
+from studies.lost_trials import LostTrials
+from studies.store import StudyStore
+
+
+class Claims:
+    """Gives a thing to one run at a time, with nothing but values that anyone may overwrite.
+
+    A splitter (Lamport, A fast mutual exclusion algorithm, 1987; Moir and Anderson, 1995): whoever
+    comes writes its name on the bell, turns back where the door is closed, closes it, and wins
+    where its name is still on the bell. So at most one wins, however their writes interleave; and
+    none where two come at once: then whoever closed the door last may try again.
+    """
+
+    def __init__(self, store: StudyStore, lost: LostTrials) -> None:
+        self._store, self._lost = store, lost
+
+    def take(self, what: str) -> bool:
+        """Whether this run is to make it; where none does, one will that asks again later."""
+        if self._is_others(what):
+            return False
+        bell, door = f"{what}, bell", f"{what}, door"
+        self._store.claim(bell)
+        if self._is_others(door):
+            return False
+        self._store.claim(door)
+        if self._is_others(bell):
+            return False
+        self._store.claim(what)
+        return True
+
+    def _is_others(self, what: str) -> bool:
+        """Whether another run that is still there wrote its name last."""
+        owner = self._store.claimed(what)
+        return owner is not None and owner != self._store.owner and not self._lost.is_gone(owner)
