@@ -30,8 +30,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.record import TrialRecord
-from studies.store import load_study
 
 _ROOT = Path(__file__).parents[1]
 #: The command line with a fidelity that takes seconds.

@@ -57,11 +57,12 @@ from studies.export import load_exported
 from studies.export_folder import ARCHITECTURE, WEIGHTS
 from studies.finalists_report import finalist_lines, finalist_tables
 from studies.made_from import remembered_config
+from studies.opening import load_study
 from studies.plot import picture_of
 from studies.report import print_report
 from studies.reproduction_runs import RunFile
 from studies.result import read_result
-from studies.store import StudyStore, load_study
+from studies.store import StudyStore
 
 CORPUS = Path(__file__).parents[1] / "tests" / "fuzz_corpus"
 _SIZE = Resolution(64, 32)

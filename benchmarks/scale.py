@@ -47,11 +47,11 @@ from studies.config import SearchConfig
 from studies.course import rungs_of
 from studies.job import Job, Judged, Later
 from studies.observer import Observer
+from studies.opening import create_study, load_study
 from studies.problem import Problem, problem_of
 from studies.proposals import Proposals
 from studies.search import study_settings
 from studies.storage import open_storage
-from studies.store import create_study, load_study
 
 #: Standard deviation of the logarithm of seconds a training, in a default search of 20 candidates.
 _SPREAD = 0.6

@@ -43,10 +43,10 @@ from nas.data.spec import open_source
 from search_spaces.architecture import Architecture
 from studies.config import SearchConfig
 from studies.errors import UsageError
+from studies.opening import create_study, find_study
 from studies.problem import Problem, problem_of
 from studies.proposals import Proposals
 from studies.search import search, study_settings
-from studies.store import create_study, find_study
 
 #: Shares of the compute after which the front is judged.
 CHECKPOINTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)

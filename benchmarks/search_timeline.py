@@ -11,11 +11,11 @@ import optuna
 from search_compute import Accounting, shared_training_macs
 
 from studies.observer import Observer
+from studies.opening import load_study
 from studies.pareto import Direction, front_indices
 from studies.problem import Problem
 from studies.record import TrialRecord
 from studies.storage import existing_storage
-from studies.store import load_study
 
 
 @dataclass(frozen=True, kw_only=True)

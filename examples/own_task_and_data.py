@@ -28,9 +28,9 @@ from nas.tasks.kinds import KINDS
 from nas.tasks.task import Array, LabelStatistics, Metric, Picture, Task
 from search_spaces.task_spec import TaskSpec
 from studies.config import SearchConfig
+from studies.opening import load_study
 from studies.report import best_of, print_report
 from studies.search import search
-from studies.store import load_study
 from studies.trial_export import export_trial
 
 # --- the task: labels, loss, metric, pictures ---------------------------------------------------

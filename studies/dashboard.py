@@ -8,9 +8,9 @@ import sys
 
 from studies.artifact_store import AtomicArtifactStore
 from studies.errors import StudyError
+from studies.opening import artifact_folders
 from studies.redaction import shown
 from studies.storage import existing_storage
-from studies.store import artifact_folders
 
 _HOST = "localhost"
 

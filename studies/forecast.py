@@ -9,9 +9,9 @@ from nas.cost import Cost, cost_of
 from nas.quantity import written
 from studies.estimate import Estimate, estimate
 from studies.figures import duration
+from studies.opening import find_study
 from studies.problem import Problem
 from studies.redaction import shown
-from studies.store import find_study
 
 _SAMPLES = 300
 

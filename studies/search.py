@@ -17,13 +17,14 @@ from studies.errors import StudyError
 from studies.heartbeat import Heartbeat
 from studies.made_from import made_from
 from studies.observer import Observer
+from studies.opening import create_study
 from studies.problem import Problem, problem_of
 from studies.proposals import Proposals
 from studies.result import StudyResult, read_result
 from studies.runners.runner import Runner, runner_of
 from studies.samplers import check_sampler
 from studies.shared_weights import load_weights, save_weights, train_shared_weights
-from studies.store import StudyStore, create_study
+from studies.store import StudyStore
 from studies.workbench import device_named, open_workbench
 
 _SHARED = "shared weights"

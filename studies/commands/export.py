@@ -36,7 +36,7 @@ def print_export(report: ExportReport) -> None:
 
 
 def _export_trial(args: argparse.Namespace) -> ExportReport:
-    from studies.store import load_study
+    from studies.opening import load_study
     from studies.trial_export import export_trial
 
     return export_trial(

@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from studies.display import display
     from studies.finalize import Finalization, FinalizeConfig
     from studies.made_from import remembered_config
-    from studies.store import load_study
+    from studies.opening import load_study
 
     store = load_study(args.storage, args.study)
     config = remembered_config(

@@ -13,9 +13,9 @@ def run(args: argparse.Namespace) -> int:
 
     for path in args.plot:
         check_plot_file(path)
+    from studies.opening import load_study
     from studies.report import print_report
     from studies.result import read_result
-    from studies.store import load_study
 
     result = read_result(load_study(args.storage, args.study))
     if args.json:

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 def _of_trial(
     args: argparse.Namespace,
 ) -> tuple[Architecture, Resolution, dict[str, dict[str, float]]]:
-    from studies.store import load_study
+    from studies.opening import load_study
     from studies.trial_network import budget_from
 
     store = load_study(args.storage, args.study)

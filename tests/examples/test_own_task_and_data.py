@@ -6,8 +6,8 @@ import pytest
 
 from examples import own_task_and_data
 from studies.export import load_exported
+from studies.opening import load_study
 from studies.result import read_result
-from studies.store import load_study
 
 
 def test_example_searches_and_exports_a_task_and_data_of_its_own(

@@ -33,11 +33,12 @@ from search_spaces.encoder_spec import EncoderSpec
 from search_spaces.presets import independent, shared
 from studies.config import SearchConfig
 from studies.observer import Observer
+from studies.opening import load_study
 from studies.problem import problem_of
 from studies.record import TrialRecord
 from studies.result import StudyResult
 from studies.search import Search, search
-from studies.store import StudyStore, load_study
+from studies.store import StudyStore
 from studies.workbench import Trained, Workbench
 from tests.studies.servers import Mysql, Postgresql, running
 

@@ -31,11 +31,12 @@ from studies.commands.parser import (
     make_parser,
 )
 from studies.config import DEFAULT_OBJECTIVES, DEFAULT_TRIALS, SearchConfig, SharedWeights
+from studies.opening import create_study
 from studies.patience import PATIENCE_VARIABLE
 from studies.problem import problem_of
 from studies.result import StudyResult, read_result
 from studies.samplers import SAMPLERS
-from studies.store import StudyStore, create_study
+from studies.store import StudyStore
 from tests.studies.conftest import Bench
 
 Out = pytest.CaptureFixture[str]

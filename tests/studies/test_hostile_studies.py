@@ -17,13 +17,14 @@ from rich.console import Console
 
 from studies.errors import StudyError
 from studies.made_from import remembered_config
+from studies.opening import load_study
 from studies.plot import picture_of
 from studies.record import Baseline, read_record
 from studies.report import print_report
 from studies.reproduction_runs import RunFile
 from studies.result import StudyResult, read_result
 from studies.spread import Spread
-from studies.store import StudyStore, load_study
+from studies.store import StudyStore
 from studies.stored import Stored
 from studies.trial_network import budget_from
 

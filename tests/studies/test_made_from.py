@@ -14,9 +14,10 @@ from nas.pretrained import read_pretrained, resolved_pretrained
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.made_from import data_changed, remembered_config
+from studies.opening import create_study
 from studies.problem import problem_of
 from studies.search import study_settings
-from studies.store import StudyStore, create_study
+from studies.store import StudyStore
 from tests.studies.conftest import TINY
 
 Tiny = Callable[..., SearchConfig]

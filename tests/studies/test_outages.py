@@ -20,8 +20,9 @@ from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.space import SearchSpace
 from studies.errors import StorageOutageError, StudyError
 from studies.objectives import objectives_named
+from studies.opening import create_study, load_study
 from studies.patience import PATIENCE_VARIABLE
-from studies.store import StudyStore, create_study, load_study
+from studies.store import StudyStore
 from tests.studies.servers import ENCODED, PASSWORD, Mysql, Postgresql
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)

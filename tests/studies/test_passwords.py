@@ -18,10 +18,10 @@ import pytest
 import nas.fidelity
 from studies.cli import main
 from studies.config import SearchConfig
+from studies.opening import load_study
 from studies.patience import PATIENCE_VARIABLE
 from studies.result import read_result
 from studies.storage import existing_storage
-from studies.store import load_study
 from tests.studies.servers import ENCODED, PASSWORD, Mysql, Postgresql
 
 _SEARCH = "--budget 30tops --trials 1 --fix encoder=resnet10 --fix width=16 --device cpu"

@@ -13,10 +13,10 @@ from nas.cost import cost_of
 from search_spaces.presets import independent
 from studies.admission import network_id
 from studies.config import SearchConfig
+from studies.opening import load_study
 from studies.problem import problem_of
 from studies.proposals import Proposals
 from studies.search import search
-from studies.store import load_study
 
 Tiny = Callable[..., SearchConfig]
 

@@ -13,9 +13,9 @@ from search_spaces.presets import shared
 from search_spaces.space import SearchSpace
 from studies.errors import StudyError
 from studies.objectives import objectives_named
+from studies.opening import create_study, load_study
 from studies.record import Status, TrialRecord
 from studies.result import StudyResult, read_result
-from studies.store import create_study, load_study
 
 
 def _trial(number: int, delta_m: float, macs: int, status: Status = "complete") -> TrialRecord:

@@ -22,12 +22,13 @@ from search_spaces.presets import shared, single_task
 from studies.admission import network_key
 from studies.config import SearchConfig
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.problem import problem_of
 from studies.report import verdict
 from studies.result import StudyResult
 from studies.search import search
 from studies.shared_weights import load_weights
-from studies.store import StudyStore, load_study
+from studies.store import StudyStore
 
 Tiny = Callable[..., SearchConfig]
 

@@ -15,9 +15,9 @@ from nas.training import TrainingError
 from search_spaces.architecture import Architecture
 from search_spaces.presets import independent
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.problem import problem_of
 from studies.shared_weights import load_weights, sandwich, save_weights, train_shared_weights
-from studies.store import load_study
 
 
 def test_weights_come_back_as_they_were_saved(climbed: Any, tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.space import SearchSpace
 from studies.errors import StudyError
 from studies.objectives import objectives_named
+from studies.opening import create_study, load_study
 from studies.patience import PATIENCE_VARIABLE
 from studies.storage import existing_storage
-from studies.store import create_study, load_study
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
 _TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}

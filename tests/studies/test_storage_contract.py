@@ -17,10 +17,11 @@ from search_spaces.presets import shared
 from search_spaces.space import SearchSpace
 from studies.errors import StudyError
 from studies.objectives import objectives_named
+from studies.opening import create_study, find_study, load_study
 from studies.record import Baseline, TrialRecord
 from studies.rungs import RungRecord
 from studies.storage import existing_storage, storage_exists
-from studies.store import StudyStore, create_study, find_study, load_study
+from studies.store import StudyStore
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
 _TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}

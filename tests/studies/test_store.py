@@ -16,11 +16,12 @@ from studies.admission import network_id
 from studies.errors import StudyError
 from studies.halving import FrontHalving, Standing
 from studies.objectives import objectives_named
+from studies.opening import create_study, find_study, load_study
 from studies.record import Baseline, TrialRecord
 from studies.result import StudyResult
 from studies.rungs import RungRecord
 from studies.storage import artifact_folder
-from studies.store import StudyStore, create_study, find_study, load_study
+from studies.store import StudyStore
 
 _SPACE = SearchSpace.for_tasks(DEFAULT_TASKS)
 _TASKS = {spec.name: make_task(spec) for spec in DEFAULT_TASKS}

@@ -9,9 +9,9 @@ from nas.budget import Budget
 from nas.deployment import Deployment
 from nas.resolution import Resolution
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.result import StudyResult
 from studies.storage import artifact_folder
-from studies.store import load_study
 from studies.trial_network import budget_from, trial_network
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.record import TrialRecord
-from studies.store import load_study
 
 ROOT = Path(__file__).parents[3]
 #: What every such search has in common.

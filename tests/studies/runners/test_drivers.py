@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from studies.opening import load_study
 from studies.record import TrialRecord
-from studies.store import load_study
 from tests.studies.runners.drivers import Driver, Ended, statuses, until
 from tests.studies.runners.faults import VARIABLE, Faults
 

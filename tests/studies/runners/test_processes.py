@@ -17,11 +17,11 @@ from search_spaces.architecture import Architecture
 from studies.conductor import seed_of
 from studies.config import SearchConfig
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.problem import problem_of
 from studies.record import TrialRecord
 from studies.result import StudyResult, read_result
 from studies.search import search
-from studies.store import load_study
 from tests.studies.conftest import RUNGS, draw_few
 from tests.studies.runners import broken, faults
 from tests.studies.runners.drivers import until

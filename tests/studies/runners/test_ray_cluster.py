@@ -18,9 +18,9 @@ import pytest
 from studies.conductor import Conductor
 from studies.config import SearchConfig
 from studies.errors import StudyError
+from studies.opening import load_study
 from studies.result import StudyResult
 from studies.search import search
-from studies.store import load_study
 from tests.studies.runners import faults
 from tests.studies.runners.drivers import statuses, until
 from tests.studies.runners.faults import Faults
