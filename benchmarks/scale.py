@@ -17,6 +17,7 @@ of an empty database.
 from __future__ import annotations
 
 import argparse
+import gc
 import heapq
 import json
 import math
@@ -129,6 +130,7 @@ class Simulation:
 
     def run(self) -> Iterator[Mark]:
         """All trials; a mark whenever there are figures for one."""
+        gc.freeze()  # as a search does
         order = count()
         events: list[tuple[float, int, Job | None, int]] = [
             (0.0, next(order), None, 0) for _ in range(self.workers)

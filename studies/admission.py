@@ -6,6 +6,7 @@ import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nas.budget import Budget
 from nas.compile import compile_plan
@@ -63,6 +64,7 @@ def network_key(architecture: Architecture) -> tuple[object, ...]:
     return nodes, architecture.weighting, architecture.loss_weights, architecture.auxiliary
 
 
+@lru_cache(maxsize=65536)
 def network_id(architecture: Architecture) -> str:
     """``network_key`` as a short text that is kept with a trial."""
     return hashlib.sha256(repr(network_key(architecture)).encode()).hexdigest()[:16]

@@ -12,7 +12,7 @@ from nas.budget import Budget
 from nas.cost import Cost, cost_of
 from search_spaces.architecture import Architecture
 from search_spaces.space import MutationError, SearchSpace
-from studies.admission import network_key
+from studies.admission import network_id
 from studies.candidate_space import Params, Value
 from studies.objectives import Objective, Outcome
 
@@ -45,7 +45,7 @@ class ArchitectureSpace:
 
     def key(self, params: Params) -> Hashable:
         """Equal for candidates whose training would be the same."""
-        return network_key(self.architecture(params))
+        return network_id(self.architecture(params))
 
     def feasible(self, params: Params) -> bool:
         """Whether a candidate is within the bounds that need no measuring."""

@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 _MOST_LEVELS = 12
 #: So many parameters with the same choices make a group.
 _GROUP = 3
+#: Candidates whose columns are kept.
+_MOST_ROWS = 8192
 #: Prior weight of a block of columns, once each is scaled to a mean squared distance of 1.
 _CHOICES, _COUNTS, _NUMBERS, _COSTS = 1.0, 0.3, 0.3, 0.1
 #: Prior deviations of logarithms of weights.
@@ -78,16 +80,27 @@ class CandidateFeatures:
             self._ties.column(self._ties.logarithm(math.log(_COSTS), _COST_SPREAD))
             self._scales.append(1.0)
         self.layout = self._ties.layout()
+        self._rows: dict[frozenset[tuple[str, Value]], Array] = {}
 
     def encode(self, candidates: Sequence[Params], costs: Array) -> Array:
         """Rows (C, P) of candidates; ``costs`` (C, K) in the order of the known objectives."""
         rows = np.zeros((len(candidates), len(self._scales)))
         for row, params in zip(rows, candidates, strict=True):
-            self._fill(row, params)
-        rows *= np.array(self._scales)
+            row[:] = self._row(params)
         for k, scale in enumerate(self._costs):
             rows[:, len(self._scales) - len(self._costs) + k] = scale(costs[:, k])
         return rows
+
+    def _row(self, params: Params) -> Array:
+        """Without costs; what runs is asked for again and again."""
+        key = frozenset(params.items())
+        if key not in self._rows:
+            if len(self._rows) >= _MOST_ROWS:
+                self._rows.clear()
+            row = np.zeros(len(self._scales))
+            self._fill(row, params)
+            self._rows[key] = row * np.array(self._scales)
+        return self._rows[key]
 
     def _fill(self, row: Array, params: Params) -> None:
         for name, column in self._absent.items():

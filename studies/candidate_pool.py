@@ -21,7 +21,7 @@ Draw = Callable[[random.Random], Params]
 
 #: Draws of a block, blocks at a time, and trials after which the oldest block is replaced.
 _BLOCK, _BLOCKS, _RENEWAL = 100, 15, 2
-#: After so many trials all is replaced ever more slowly, with the square root of their number: what
+#: After so many trials all is replaced ever more slowly, with the logarithm of their number: what
 #: one of them adds to what is known shrinks, and the cost of a large network takes 2 ms to count.
 _SETTLED = 60
 #: Draws that set the scale of costs, and trials for which they are candidates: costs of large
@@ -46,8 +46,8 @@ class CandidatePool:
     """Feasible candidates of a space; which ones follows from the seed and the count of trials.
 
     What is drawn is kept while it is in use, so that a trial pays for few new candidates: of the
-    first ones 50 draws and three neighbours of each member of the front, of the thousandth 12 and
-    less than one.
+    first ones 50 draws and three neighbours of each member of the front, of the thousandth three
+    and a fifth of one.
     """
 
     def __init__(
@@ -155,5 +155,5 @@ class CandidatePool:
 
 
 def _slowed(count: int) -> float:
-    """A count of trials that goes on with its square root once there are many."""
-    return count if count < _SETTLED else _SETTLED * (2 * math.sqrt(count / _SETTLED) - 1)
+    """A count of trials that goes on with its logarithm once there are many."""
+    return count if count < _SETTLED else _SETTLED * (1 + math.log(count / _SETTLED))

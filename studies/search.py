@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections.abc import Iterator
@@ -94,6 +95,7 @@ class Search:
             return
         with self.runner:
             self._prepare(store, deadline)
+            gc.freeze()  # modules: looking through them for garbage takes half a second each time
             with _interruptible(self.conductor):
                 self.runner.run(self.conductor, self.course, self.observer)
 

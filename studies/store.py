@@ -87,11 +87,12 @@ class StudyStore:
 
     def record(self, number: int) -> TrialRecord:
         """One trial; raises ``StudyError`` where there is none of that number."""
-        records = self.records()
-        if not 0 <= number < len(records):
-            there = f"0 to {len(records) - 1}" if records else "none yet"
+        trials = self._trials()
+        if not 0 <= number < len(trials):
+            there = f"0 to {len(trials) - 1}" if trials else "none yet"
             raise StudyError(f"study {self.name} has no trial {number}, there are {there}")
-        return records[number]
+        with unreadable(self.url):
+            return self._reader.read_one(trials[number])
 
     def baselines(self) -> dict[str, Baseline]:
         """The single-task networks that were trained so far, by task."""

@@ -27,10 +27,15 @@ class TrialReader:
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[FrozenTrial, TrialRecord]] = {}
+        self._ended: list[TrialRecord] = []
 
     def read(self, trials: Sequence[FrozenTrial]) -> list[TrialRecord]:
         """The records of all trials of one study; raises ``StudyError`` for damaged ones."""
-        return [self.read_one(trial) for trial in trials]
+        for trial in trials[len(self._ended) :]:
+            if not trial.state.is_finished():
+                break
+            self._ended.append(self.read_one(trial))
+        return [*self._ended, *map(self.read_one, trials[len(self._ended) :])]
 
     def read_one(self, trial: FrozenTrial) -> TrialRecord:
         """The record of one; raises ``StudyError`` where it is damaged."""
