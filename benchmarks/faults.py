@@ -1,6 +1,6 @@
 """Does a search keep what it has when its processes are killed at random moments?
 
-    python benchmarks/faults.py [--searches 10] [--trials 4] [--workers 2] [--kills 2] [--seed 0]
+    python benchmarks/faults.py [--searches 10] [--trials 4] [--workers 2] [--kills 1] [--seed 0]
         [--storage URL]
 
 First one search runs undisturbed, for its duration. Then in each search a random process of it, the
@@ -41,7 +41,7 @@ import nas.fidelity
 from nas.resolution import Resolution
 nas.fidelity.FIDELITIES = {
     "quick": nas.fidelity.Fidelity(
-        name="quick", resolution=Resolution(64, 32), samples=32, batch_size=4,
+        name="quick", resolution=Resolution(64, 32), samples=8, batch_size=4,
         train=12, val=6, test=4,
     )
 }
@@ -211,7 +211,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--searches", type=int, default=10)
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--storage", default="")
     return parser.parse_args()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import tempfile
 import threading
 from collections import deque
@@ -29,6 +30,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # by default it looks for a head that is gone for minutes
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -50,6 +52,8 @@ except ImportError as error:
 #: Tune begins a trial on an actor that is there only where the trial waits already, so one more
 #: candidate is asked for than there are workers.
 _AHEAD = 1
+#: Seconds for the head of a cluster to answer.
+_CONNECT_S = 10.0
 
 
 class RayRunner:
@@ -127,6 +131,7 @@ class RayRunner:
             return
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
+            _check_answers(self._address)
             ray.init(
                 address=self._address,
                 log_to_driver=False,
@@ -143,6 +148,13 @@ class RayRunner:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, on_sigterm)  # Ray set its own
         self._connected = True
+
+
+def _check_answers(address: str) -> None:
+    """Raise ``OSError`` where nothing listens at a host and port: Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
 
 
 def cpus_each(nodes: list[float], workers: int) -> float:
