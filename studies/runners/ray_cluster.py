@@ -108,7 +108,11 @@ class RayRunner:
                     failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
-            tuner.fit()
+            try:
+                tuner.fit()
+            except Exception:
+                if jobs.error is None:
+                    raise
         if jobs.error is not None:
             raise jobs.error
 
@@ -177,7 +181,7 @@ class _Jobs(Searcher):  # type: ignore[misc]
     def __init__(self, conductor: Conductor, most: int) -> None:
         super().__init__(metric="rung", mode="max")
         self.conductor = conductor
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self._most = most
         self._jobs: dict[str, Job] = {}
         self._again: deque[Job] = deque()
@@ -194,9 +198,9 @@ class _Jobs(Searcher):  # type: ignore[misc]
             return None
         try:
             job = self._again.popleft() if self._again else self.conductor.next_job()
-        except BaseException as error:
+        except Exception as error:
             self.error = error
-            return str(Searcher.FINISHED)
+            raise  # FINISHED would let Tune wait for what trains
         if job is None:
             return None if self._jobs else str(Searcher.FINISHED)
         if isinstance(job, Later):
@@ -221,7 +225,7 @@ class _Jobs(Searcher):  # type: ignore[misc]
         """An answer of the conductor; where it raises, the search ends with that."""
         try:
             return bool(question())
-        except BaseException as error:
+        except Exception as error:
             self.error = self.error or error
             return False
 
