@@ -1,11 +1,12 @@
 """Does a search keep what it has when its processes are killed at random moments?
 
-    python benchmarks/faults.py [--searches 10] [--trials 4] [--workers 2] [--kills 2] [--seed 0]
+    python benchmarks/faults.py [--searches 10] [--trials 4] [--workers 2] [--kills 1] [--seed 0]
         [--storage URL]
 
 First one search runs undisturbed, for its duration. Then in each search a random process of it, the
-command's own or a worker's, is killed with SIGKILL at a random moment of that duration, and the
-command is run again wherever it was cut off, with another kill, until ``--kills`` are spent.
+command's own or a worker's, is killed with SIGKILL at a random moment: some time after a random
+number of its trials were complete, none among them. The command is run again wherever it was cut
+off, with another kill, until ``--kills`` are spent.
 Trainings are real but tiny. At the end the database is asked: trials that were complete before a
 kill must be there unchanged, as many must be complete as were asked for, no network may be
 trained to its end twice, and nothing may be left running or waiting. Prints a row a search; the
@@ -41,7 +42,7 @@ import nas.fidelity
 from nas.resolution import Resolution
 nas.fidelity.FIDELITIES = {
     "quick": nas.fidelity.Fidelity(
-        name="quick", resolution=Resolution(64, 32), samples=32, batch_size=4,
+        name="quick", resolution=Resolution(64, 32), samples=8, batch_size=4,
         train=12, val=6, test=4,
     )
 }
@@ -147,7 +148,7 @@ def disturbed(
         told.runs += 1
         command = Command(folder, storage, name, options)
         try:
-            while kills_left and command.wait(rng.uniform(0.0, duration or 0.0)) is None:
+            while kills_left and _comes_to(command, rng, storage, name, options, duration or 0.0):
                 kills_left -= 1
                 killed = command.kill_one(rng)
                 told.complete.append(_complete(storage, name))
@@ -166,6 +167,23 @@ def disturbed(
     told.seconds = time.monotonic() - begin
     told.wrong += _violations(storage, name, options.trials, told.complete)
     return told
+
+
+def _comes_to(
+    command: Command,
+    rng: random.Random,
+    storage: str,
+    name: str,
+    options: argparse.Namespace,
+    duration: float,
+) -> bool:
+    """Wait for a random moment; whether it still runs then."""
+    complete = rng.randrange(options.trials)
+    delay = rng.uniform(0.0, duration / (options.trials if complete else 2))
+    while len(_complete(storage, name)) < complete:
+        if command.wait(0.1) is not None:
+            return False
+    return command.wait(delay) is None
 
 
 def _violations(storage: str, name: str, trials: int, before: list[list[TrialRecord]]) -> list[str]:
@@ -211,7 +229,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--searches", type=int, default=10)
     parser.add_argument("--trials", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--storage", default="")
     return parser.parse_args()

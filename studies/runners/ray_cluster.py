@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import tempfile
 import threading
 from collections import deque
@@ -29,6 +30,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # by default it looks for a head that is gone for minutes
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -50,6 +52,8 @@ except ImportError as error:
 #: Tune begins a trial on an actor that is there only where the trial waits already, so one more
 #: candidate is asked for than there are workers.
 _AHEAD = 1
+#: Seconds for the head of a cluster to answer.
+_CONNECT_S = 10.0
 
 
 class RayRunner:
@@ -104,7 +108,11 @@ class RayRunner:
                     failure_config=tune.FailureConfig(max_failures=0),
                 ),
             )
-            tuner.fit()
+            try:
+                tuner.fit()
+            except Exception:
+                if jobs.error is None:
+                    raise
         if jobs.error is not None:
             raise jobs.error
 
@@ -127,6 +135,7 @@ class RayRunner:
             return
         on_sigterm = signal.getsignal(signal.SIGTERM)
         try:
+            _check_answers(self._address)
             ray.init(
                 address=self._address,
                 log_to_driver=False,
@@ -143,6 +152,13 @@ class RayRunner:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, on_sigterm)  # Ray set its own
         self._connected = True
+
+
+def _check_answers(address: str) -> None:
+    """Raise ``OSError`` where nothing listens at a host and port: Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
 
 
 def cpus_each(nodes: list[float], workers: int) -> float:
@@ -165,7 +181,7 @@ class _Jobs(Searcher):  # type: ignore[misc]
     def __init__(self, conductor: Conductor, most: int) -> None:
         super().__init__(metric="rung", mode="max")
         self.conductor = conductor
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self._most = most
         self._jobs: dict[str, Job] = {}
         self._again: deque[Job] = deque()
@@ -182,9 +198,9 @@ class _Jobs(Searcher):  # type: ignore[misc]
             return None
         try:
             job = self._again.popleft() if self._again else self.conductor.next_job()
-        except BaseException as error:
+        except Exception as error:
             self.error = error
-            return str(Searcher.FINISHED)
+            raise  # FINISHED would let Tune wait for what trains
         if job is None:
             return None if self._jobs else str(Searcher.FINISHED)
         if isinstance(job, Later):
@@ -209,7 +225,7 @@ class _Jobs(Searcher):  # type: ignore[misc]
         """An answer of the conductor; where it raises, the search ends with that."""
         try:
             return bool(question())
-        except BaseException as error:
+        except Exception as error:
             self.error = self.error or error
             return False
 

@@ -86,9 +86,9 @@ def test_a_server_that_stays_away_ends_the_search_and_the_same_command_goes_on(
 
 @contextmanager
 def _small_disk(folder: Path) -> Iterator[None]:
-    """A disk of 8 MB in a folder."""
+    """A disk of 32 MB in a folder."""
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("one may not mount a small disk here")
     try:
