@@ -91,7 +91,7 @@ class _Pool:
         self._conductor, self._course, self._observer = conductor, course, observer
         self._threads = threads
         self._losses = 0
-        self._again: deque[Job] = deque()
+        self._waiting: deque[Job] = deque()
         self._slots: list[_Slot] = []
         self._slots = [self._slot(index) for index in range(workers)]
 
@@ -99,7 +99,7 @@ class _Pool:
         """Until nothing is left to begin and nothing runs."""
         while True:
             left = self._fill()
-            if not left and not self._again and not any(slot.job for slot in self._slots):
+            if not left and not self._waiting and not any(slot.job for slot in self._slots):
                 return
             self._listen()
 
@@ -115,16 +115,23 @@ class _Pool:
         return _Slot(index, self._threads)
 
     def _fill(self) -> bool:
-        """Give jobs to whoever is ready and has none; whether there may be more of them."""
+        """Give jobs to whoever is ready and has none; whether there may be more of them.
+
+        While all are busy the next job is asked for, so that nobody waits for it.
+        """
         for slot in self._slots:
             if slot.job is not None or not slot.ready:
                 continue
-            job = self._again.popleft() if self._again else self._conductor.next_job()
+            job = self._waiting.popleft() if self._waiting else self._conductor.next_job()
             if job is None:
                 return False
             if isinstance(job, Later):
                 return True
             slot.begin(job)
+        if not self._waiting and all(slot.job for slot in self._slots):
+            job = self._conductor.next_job()
+            if isinstance(job, Job):
+                self._waiting.append(job)
         return True
 
     def _listen(self) -> None:
@@ -175,7 +182,7 @@ class _Pool:
             raise StudyError(f"{self._losses} workers in a row ended: {reason}")
         self._renew(slot)
         if job is not None and self._conductor.lost(job, reason):
-            self._again.append(job)
+            self._waiting.appendleft(job)
 
     def _renew(self, slot: _Slot) -> None:
         slot.end(time.monotonic())

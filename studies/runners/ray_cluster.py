@@ -246,6 +246,15 @@ class _Decisions(FIFOScheduler):  # type: ignore[misc]
         super().__init__()
         self._jobs = jobs
 
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The trial that was asked for last: an actor that got free is for it.
+
+        By default it would be for the first that waits, whose own actor is starting and would be
+        given up: where that takes longer than a training, one actor did all the work.
+        """
+        trials = reversed(tune_controller.get_trials())
+        return next((trial for trial in trials if trial.status == "PENDING"), None)
+
     def on_trial_result(self, controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
         """Called for each answer of a worker."""
         goes_on = self._jobs.answered(trial.trial_id, result["answer"])
