@@ -33,8 +33,8 @@ def test_a_budget_that_no_sample_meets_is_searched_from_the_cheapest_network(tin
         drawn = source._drawn(random.Random(trained), trained)
         assert drawn is not None
         assert cost_of(drawn).macs <= 0.6e9
-        assert network_id(drawn) not in source.seen
-        source.seen[network_id(drawn)] = trained
+        assert network_id(drawn) not in source._known
+        source._known.add(network_id(drawn))
         found.add(drawn.id)
     assert len(found) == 4
 
