@@ -10,6 +10,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -117,6 +118,9 @@ class Conductor:
         self._count(records)
         if self._trained >= self.config.trials:
             return LATER if self._running else None
+        if self._deadline is not None and time.monotonic() + self._longest_s > self._deadline:
+            self._tell_once("the time is up")
+            return None
         going_on = sum(record.status == "running" for record in records)
         if self._trained + going_on >= self.config.trials:
             return LATER
@@ -125,9 +129,6 @@ class Conductor:
                 f"{self._failures} candidates in a row could not be trained, see their reasons "
                 "with neurall-search front"
             )
-        if self._deadline is not None and time.monotonic() + self._longest_s > self._deadline:
-            self._tell_once("the time is up")
-            return None
         in_round = len(self._running) > len(self._begun)
         return LATER if self.config.deterministic and in_round else True
 
@@ -158,12 +159,15 @@ class Conductor:
         return False
 
     def _turn_away(self, proposal: Proposal) -> None:
-        if proposal.known is None:
-            admission = proposal.admission
-            self._store.refuse(proposal.number, "refused", admission.reason, admission.constraints)
-        else:
-            reason = f"the same network as trial {proposal.known}"
-            self._store.refuse(proposal.number, "repeated", reason, {})
+        with suppress(TrialTakenError):
+            if proposal.known is None:
+                admission = proposal.admission
+                self._store.refuse(
+                    proposal.number, "refused", admission.reason, admission.constraints
+                )
+            else:
+                reason = f"the same network as trial {proposal.known}"
+                self._store.refuse(proposal.number, "repeated", reason, {})
         self._observer.trial_ends(self._store.record(proposal.number))
 
     def _is_wanted(self, proposal: Proposal) -> bool:
@@ -213,6 +217,8 @@ class Conductor:
         """Take in what a worker answered; returns whether it is to train on."""
         if job.trial is None:
             self._baselines.answered(job, answer)
+            if isinstance(answer, Judged):
+                self._longest_s = max(self._longest_s, answer.seconds)
             return False
         running = self._running[job.title]
         try:
@@ -230,13 +236,19 @@ class Conductor:
         if job.trial is None:
             return self._baselines.lost(job, reason)
         running = self._running[job.title]
+        try:
+            if running.attempt < MOST_ATTEMPTS:
+                self._store.attempt_on(running.proposal.number, running.attempt + 1)
+            else:
+                self._fail(running, f"{reason}, at the last of {MOST_ATTEMPTS} attempts")
+        except TrialTakenError as error:
+            self._observer.message(str(error))
+            running.attempt = MOST_ATTEMPTS
         if running.attempt >= MOST_ATTEMPTS:
-            self._fail(running, f"{reason}, at the last of {MOST_ATTEMPTS} attempts")
             self._end(running)
             return False
         running.attempt += 1
         running.seconds = 0.0
-        self._store.attempt_on(running.proposal.number, running.attempt)
         self._observer.message(
             f"{job.title}: {reason}; attempt {running.attempt} of {MOST_ATTEMPTS} begins"
         )
@@ -295,7 +307,6 @@ class Conductor:
         if failure.too_large:
             self._store.refuse(number, "refused", failure.reason, {"memory": 1.0})
         elif running.attempt < MOST_ATTEMPTS:
-            self._failures += 1
             self._store.queue_again(
                 number,
                 f"{failure.reason}; queued again with another seed",

@@ -89,7 +89,7 @@ class FrontSampler(optuna.samplers.BaseSampler):
         """
         with self._lock:
             search = self._searched(study)
-            return search.propose(search.read(study, asking=None))
+            return search.propose(search.read(study, asking=None), remember=False)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -170,15 +170,18 @@ class _Search:
         self._history.read(trials, asking)
         return len(trials)
 
-    def propose(self, asking: int) -> Params:
-        """The next candidate; empty where nothing new is found."""
+    def propose(self, asking: int, *, remember: bool = True) -> Params:
+        """The next candidate; empty where nothing new is found.
+
+        ``remember`` it until the trial that asks has all its parameters.
+        """
         view = self._current_view()
         going_on = self._history.going_on
         self._proposed = {n: p for n, p in self._proposed.items() if n in going_on}
         awaited = [self._proposed.get(n) or params for n, params in going_on.items()]
         count = self._history.count_before(asking)
         proposed = view.propose(count, [params for params in awaited if params])
-        if proposed:
+        if proposed and remember:
             self._proposed[asking] = proposed
         return proposed
 

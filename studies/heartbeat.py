@@ -15,11 +15,16 @@ from studies.errors import StudyError
 
 #: Seconds between two beats, and without one before a run counts as gone.
 BEAT_S = 15.0
+#: The count of a run that has ended.
+ENDED = -1
 SILENCE_S = 120.0
 
 
 class Heartbeat:
-    """Counts up as long as its block lasts, in a thread; ``write`` keeps a count."""
+    """Counts up as long as its block lasts, in a thread, then says that it ended.
+
+    ``write`` keeps a count.
+    """
 
     def __init__(self, write: Callable[[int], None], *, every_s: float = BEAT_S) -> None:
         self._write, self._every_s = write, every_s
@@ -33,6 +38,8 @@ class Heartbeat:
     def __exit__(self, *_: object) -> None:
         self._ended.set()
         self._thread.join(timeout=1.0)
+        with suppress(StudyError):
+            self._write(ENDED)
 
     def _beat(self) -> None:
         count = 0
@@ -52,7 +59,9 @@ class Watch:
         self._seen: dict[str, tuple[int, float]] = {}
 
     def is_silent(self, run: str, count: int) -> bool:
-        """Whether a run did not count up since it was first looked at so long ago."""
+        """Whether a run ended, or did not count up since it was first looked at so long ago."""
+        if count == ENDED:
+            return True
         now = time.monotonic()
         known, since = self._seen.get(run, (-1, now))
         if count != known:

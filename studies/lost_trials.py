@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from studies.errors import TrialTakenError
-from studies.heartbeat import Watch
+from studies.heartbeat import ENDED, Watch
 from studies.job import MOST_ATTEMPTS
 from studies.owner import Owner
 from studies.record import TrialRecord
@@ -26,15 +26,24 @@ class LostTrials:
         self._watch = Watch()
         self._nameless = Watch(silence_s=_NAMELESS_S)
         self._looked: float | None = None
+        self._beats_read: tuple[float, dict[str, int]] | None = None
 
     def is_gone(self, owner: Owner) -> bool:
         """Whether a run has ended, as far as can be told from here."""
         if owner.run == self._store.owner.run:
             return False
         gone = owner.is_gone()
-        if gone is None:
-            return self._watch.is_silent(owner.run, self._store.beats(owner.run))
-        return gone
+        if gone:
+            return True
+        count = self._beats().get(owner.run, 0)
+        return count == ENDED if gone is False else self._watch.is_silent(owner.run, count)
+
+    def _beats(self) -> dict[str, int]:
+        """All runs' counts, read now and then: they stand among the notes of all trials."""
+        now = time.monotonic()
+        if self._beats_read is None or now - self._beats_read[0] >= _EVERY_S:
+            self._beats_read = now, self._store.beats()
+        return self._beats_read[1]
 
     def queue_again(self, mine: Iterable[int]) -> Iterator[str]:
         """Queue again what nobody runs any more; what it did, a line a trial.

@@ -11,11 +11,13 @@ from pathlib import Path
 
 from nas.elastic.weights import ElasticWeights
 from nas.training import TrainingError
+from studies.claims import Claims
 from studies.conductor import Conductor
 from studies.config import SearchConfig
 from studies.course import Course, rungs_of
-from studies.errors import StudyError
+from studies.errors import StorageOutageError, StudyError
 from studies.heartbeat import Heartbeat
+from studies.lost_trials import LostTrials
 from studies.made_from import made_from
 from studies.observer import Observer
 from studies.opening import create_study
@@ -29,6 +31,8 @@ from studies.store import StudyStore
 from studies.workbench import device_named, open_workbench
 
 _SHARED = "shared weights"
+#: Seconds between two looks at what another command makes.
+_POLL_S = 1.0
 
 
 def search(config: SearchConfig, observer: Observer | None = None) -> StudyResult:
@@ -122,7 +126,9 @@ class Search:
 
     def _shared_weights(self, store: StudyStore) -> ElasticWeights:
         """The weights that candidates share; trained where the study has none yet."""
-        kept = store.shared_weights()
+        claims = Claims(store, LostTrials(store))
+        while (kept := store.shared_weights()) is None and not claims.take(_SHARED):
+            time.sleep(_POLL_S)  # another command on this study trains them
         if kept is not None:
             return load_weights(kept, self.bench, self.config.seed)
         self.observer.training_starts(_SHARED, self.problem.reference)
@@ -149,9 +155,13 @@ def _interruptible(conductor: Conductor) -> Iterator[None]:
     """What runs is queued again however the search ends early."""
     try:
         yield
+    except StorageOutageError:
+        raise  # nothing can be written; whoever goes on finds what was cut off
     except BaseException:
         conductor.interrupt()
         raise
+    finally:
+        gc.unfreeze()
 
 
 def study_settings(problem: Problem) -> dict[str, object]:

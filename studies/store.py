@@ -170,7 +170,7 @@ class StudyStore:
             trial.set_user_attr(OWNER, self.owner.to_json())
             architecture = space.suggest(trial)
             for name, value in architecture_attributes(architecture).items():
-                if name not in trial.user_attrs:
+                if not trial.user_attrs.get(name):
                     trial.set_user_attr(name, value)
         return trial.number, architecture
 
@@ -321,7 +321,8 @@ class StudyStore:
             if not parameters:
                 return
             kept = {n: v for n, v in trial.user_attrs.items() if n.startswith("architecture")}
-            kept |= {NETWORK: trial.user_attrs.get(NETWORK, ""), ATTEMPT: attempt}
+            kept |= {n: v for n, v in trial.user_attrs.items() if n == NETWORK and v}
+            kept[ATTEMPT] = attempt
             if same_seed:
                 kept[ORIGIN] = trial.user_attrs.get(ORIGIN, number)
             self._study.enqueue_trial(parameters, user_attrs=kept)
@@ -330,10 +331,15 @@ class StudyStore:
         """Let others know that this run is still there."""
         self._set_hidden(f"{_BEAT}{self.owner.run}", count)
 
-    def beats(self, run: str) -> int:
-        """How often a run let know."""
+    def beats(self) -> dict[str, int]:
+        """How often each run let know, or ``heartbeat.ENDED``."""
         with storage_errors(self.url):
-            return int(self._hidden().get(f"{_BEAT}{run}", 0))
+            found = self._hidden().items()
+        return {
+            name.removeprefix(_BEAT): value
+            for name, value in found
+            if name.startswith(_BEAT) and type(value) is int
+        }
 
     def claim(self, what: str) -> None:
         """Say that this run makes something that all runs of the study share."""

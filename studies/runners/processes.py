@@ -91,6 +91,7 @@ class _Pool:
         self._conductor, self._course, self._observer = conductor, course, observer
         self._threads = threads
         self._losses = 0
+        self._asks_again_at = 0.0
         self._waiting: deque[Job] = deque()
         self._slots: list[_Slot] = []
         self._slots = [self._slot(index) for index in range(workers)]
@@ -129,10 +130,17 @@ class _Pool:
                 return True
             slot.begin(job)
         if not self._waiting and all(slot.job for slot in self._slots):
-            job = self._conductor.next_job()
-            if isinstance(job, Job):
-                self._waiting.append(job)
+            self._ask_ahead()
         return True
+
+    def _ask_ahead(self) -> None:
+        if time.monotonic() < self._asks_again_at:
+            return
+        job = self._conductor.next_job()
+        if isinstance(job, Job):
+            self._waiting.append(job)
+        else:
+            self._asks_again_at = time.monotonic() + _POLL_S
 
     def _listen(self) -> None:
         """Wait for answers, and for the ends of processes."""

@@ -14,7 +14,7 @@ import socket
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -106,6 +106,8 @@ class RayRunner:
                     verbose=0,
                     callbacks=[_Answers(jobs)],
                     failure_config=tune.FailureConfig(max_failures=0),
+                    # else every end writes into the driver's folder, which other hosts lack
+                    checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 ),
             )
             try:
@@ -119,16 +121,21 @@ class RayRunner:
     def _share_out(self, nodes: list[Mapping[str, float]]) -> None:
         """How many workers there are, and with how many processors each."""
         if self._gpus:
-            room = sum(int(node.get("GPU", 0.0) / self._gpus + 1e-9) for node in nodes)
+            rooms = [int(node.get("GPU", 0.0) / self._gpus + 1e-9) for node in nodes]
         else:
-            room = sum(int(node.get("CPU", 0.0)) for node in nodes)
-        self.workers = self._wanted or room
+            rooms = [int(node.get("CPU", 0.0)) for node in nodes]
+        room = sum(rooms)
+        self.workers = min(self._wanted or room, room) if self._gpus else self._wanted or room
         if not room:
             raise StudyError(
                 f"the Ray cluster {self._address} has no room for a training with "
                 f"{self._gpus:g} accelerators: its nodes have {_told(nodes)}"
             )
-        self.cpus = cpus_each([node.get("CPU", 0.0) for node in nodes], self.workers)
+        there = [(node.get("CPU", 0.0), r) for node, r in zip(nodes, rooms, strict=True) if r]
+        if self._gpus:
+            self.cpus = cpus_each(there, self.workers)
+        else:
+            self.cpus = cpus_each([(cpus, self.workers) for cpus, _ in there], self.workers)
 
     def _connect(self) -> None:
         if ray.is_initialized():
@@ -161,15 +168,16 @@ def _check_answers(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
 
 
-def cpus_each(nodes: list[float], workers: int) -> float:
+def cpus_each(nodes: Sequence[tuple[float, int]], workers: int) -> float:
     """Processors for each worker: as many as all of them find on nodes that have so many.
 
-    Less than one where there are more workers than processors.
+    ``nodes`` are processors, and workers that there is room for otherwise. Less than one where
+    there are more workers than processors.
     """
-    for cpus in range(int(max(nodes)), 0, -1):
-        if sum(int(node // cpus) for node in nodes) >= workers:
+    for cpus in range(int(max(processors for processors, _ in nodes)), 0, -1):
+        if sum(min(int(processors // cpus), room) for processors, room in nodes) >= workers:
             return float(cpus)
-    return sum(nodes) / workers
+    return min(processors / room for processors, room in nodes if room)
 
 
 class _Jobs(Searcher):  # type: ignore[misc]
@@ -184,6 +192,7 @@ class _Jobs(Searcher):  # type: ignore[misc]
         self.error: Exception | None = None
         self._most = most
         self._jobs: dict[str, Job] = {}
+        self._done: set[str] = set()
         self._again: deque[Job] = deque()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -213,13 +222,19 @@ class _Jobs(Searcher):  # type: ignore[misc]
     ) -> None:
         """A trial ended; with an error its worker was lost, or the node with it."""
         job = self._jobs.pop(trial_id, None)
+        if trial_id in self._done:  # what is lost after the last answer is no loss
+            self._done.remove(trial_id)
+            return
         if error and job is not None and self._ask(lambda: self.conductor.lost(job, _LOST)):
             self._again.append(job)
 
     def answered(self, trial_id: str, answer: Answer) -> bool:
         """Whether a trial is to train on after a worker's answer."""
         job = self._jobs[trial_id]
-        return self._ask(lambda: self.conductor.answered(job, answer))
+        goes_on = self._ask(lambda: self.conductor.answered(job, answer))
+        if not goes_on:
+            self._done.add(trial_id)
+        return goes_on
 
     def _ask(self, question: Any) -> bool:
         """An answer of the conductor; where it raises, the search ends with that."""
