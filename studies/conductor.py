@@ -18,6 +18,7 @@ from studies.baselines import Baselines
 from studies.delta_m import delta_m
 from studies.errors import StudyError, TrialTakenError
 from studies.halving import FrontHalving
+from studies.interrupts import held_back
 from studies.job import LATER, MOST_ATTEMPTS, Answer, Failure, Job, Judged, Later
 from studies.lost_trials import LostTrials
 from studies.objectives import Outcome
@@ -85,6 +86,7 @@ class Conductor:
 
     # --- jobs ---------------------------------------------------------------------------------
 
+    @held_back()
     def next_job(self) -> Job | Later | None:
         """What to train next; None once nothing is left to begin.
 
@@ -213,6 +215,7 @@ class Conductor:
 
     # --- answers ------------------------------------------------------------------------------
 
+    @held_back()
     def answered(self, job: Job, answer: Answer) -> bool:
         """Take in what a worker answered; returns whether it is to train on."""
         if job.trial is None:
@@ -231,6 +234,7 @@ class Conductor:
         self._end(running)
         return False
 
+    @held_back()
     def lost(self, job: Job, reason: str) -> bool:
         """A worker was lost with its job; returns whether another one is to begin it anew."""
         if job.trial is None:
