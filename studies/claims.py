@@ -11,8 +11,9 @@ class Claims:
 
     A splitter (Lamport, A fast mutual exclusion algorithm, 1987; Moir and Anderson, 1995): whoever
     comes writes its name on the bell, turns back where the door is closed, closes it, and wins
-    where its name is still on the bell. So at most one wins, however their writes interleave; and
-    none where two come at once: then whoever closed the door last may try again.
+    where its name is still on the bell. So of runs that come at once at most one wins, and where
+    none does, whoever closed the door last may try again: a second later, in which a winner has
+    long written that it is.
     """
 
     def __init__(self, store: StudyStore, lost: LostTrials) -> None:

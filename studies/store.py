@@ -40,10 +40,7 @@ from studies.record import (
     outcome_attributes,
 )
 from studies.rungs import RungRecord, write_rung
-from studies.storage import (
-    artifact_folder,
-    storage_errors,
-)
+from studies.storage import artifact_folder, storage_errors
 from studies.stored import Stored, unreadable
 from studies.trial_reader import TrialReader
 
@@ -217,10 +214,11 @@ class StudyStore:
         note: str,
     ) -> None:
         """Write down a trained trial with its files; the last write makes it count."""
+        with self._of_mine(record.number):
+            kept = replace(record, weights=self._upload(record.number, weights))
+            self._upload(record.number, picture)
 
         def write(trial: optuna.Trial) -> None:
-            kept = replace(record, weights=self._upload(trial, weights))
-            self._upload(trial, picture)
             _set(trial, outcome_attributes(kept), constraints)
             _first_note(trial, note)
 
@@ -394,9 +392,10 @@ class StudyStore:
                     f"trial {number} was ended by another process meanwhile"
                 ) from None
 
-    def _upload(self, trial: optuna.Trial, file: Path) -> str:
+    def _upload(self, number: int, file: Path) -> str:
+        """Keep a file of a trial; not within ``_write``, which may be repeated."""
         return upload_artifact(
-            artifact_store=self.artifacts, file_path=str(file), study_or_trial=trial
+            artifact_store=self.artifacts, file_path=str(file), study_or_trial=self._trial(number)
         )
 
     def _trial(self, number: int) -> optuna.Trial:
