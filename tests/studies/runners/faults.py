@@ -45,8 +45,9 @@ class Faults:
     """What is to happen, by the title of the training or the name of the worker.
 
     ``killed`` says how often the process of a training is killed in the middle of it, ``hungry``
-    which networks get no memory, ``slow`` how many seconds a worker waits at each step, and
-    ``stuck`` at which trainings for ever. ``jump_s`` is how far the clock jumps after the start.
+    which networks get no memory, ``slow`` how many seconds a worker waits at each step, ``stuck`` at
+    which trainings for ever and ``held`` at which until ``release``. ``jump_s`` is how far the clock
+    jumps after the start.
     """
 
     trace: str
@@ -54,6 +55,7 @@ class Faults:
     hungry: tuple[str, ...] = ()
     slow: Mapping[str, float] = field(default_factory=dict)
     stuck: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     jump_s: float = 0.0
 
     def to_json(self) -> str:
@@ -64,6 +66,19 @@ class Faults:
         file = Path(self.trace)
         lines = file.read_text().splitlines() if file.exists() else []
         return [Began(**json.loads(line)) for line in lines]
+
+    def release(self) -> None:
+        """Let the trainings that are held go on."""
+        self._released.touch()
+
+    def hold(self) -> None:
+        """Wait until then."""
+        while not self._released.exists():
+            time.sleep(0.05)
+
+    @property
+    def _released(self) -> Path:
+        return Path(self.trace).with_suffix(".released")
 
 
 def install() -> None:
@@ -112,6 +127,8 @@ def _strike(faults: Faults, title: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if title in faults.stuck:
         time.sleep(600)
+    if title in faults.held:
+        faults.hold()
     time.sleep(faults.slow.get(multiprocessing.current_process().name, faults.slow.get(title, 0)))
 
 

@@ -158,11 +158,12 @@ def test_a_cluster_without_accelerators_says_so_at_once(cluster: TwoNodes, confi
 def test_a_node_that_dies_in_the_middle_of_trainings_costs_no_trial(
     cluster: TwoNodes, config: Config, fault: Callable[..., Faults], log: Log
 ) -> None:
-    happened = fault(slow={"trial 1": 2.0, "trial 2": 2.0})
+    happened = fault(held=("trial 1", "trial 2"))  # one on each node
 
     def kill() -> None:
         until(lambda: {"trial 1", "trial 2"} <= {b.title for b in happened.began()})
         cluster.kill_second()
+        happened.release()
 
     killer = threading.Thread(target=kill)
     killer.start()
