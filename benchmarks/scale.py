@@ -148,7 +148,9 @@ class Simulation:
             else:
                 heapq.heappush(events, (now + _POLL_S, next(order), None, 0))
             if begun == marks[0] and isinstance(found, Job) and found.trial is not None:
-                yield self._mark(marks.pop(0))
+                now = self._clock.free_at
+                to_come = sum(max(0.0, event[0] - now) for event in events if event[2] is not None)
+                yield self._mark(marks.pop(0), to_come)
 
     def _next(self, now: float) -> Job | Later | None:
         began = time.perf_counter()
@@ -184,10 +186,11 @@ class Simulation:
         self._busy += seconds
         return now + seconds, next(order), job, rung
 
-    def _mark(self, trials: int) -> Mark:
-        now = self._clock.free_at
-        busy, since = self._busy - self._since[0], now - self._since[1]
-        self._since = (self._busy, now)
+    def _mark(self, trials: int, to_come: float) -> Mark:
+        """Figures after so many trials; seconds ``to_come`` of trainings that began are not over."""
+        now, trained = self._clock.free_at, self._busy - to_come
+        busy, since = trained - self._since[0], now - self._since[1]
+        self._since = (trained, now)
         asks, waits = self._asks[-_WINDOW:], self._waits[-_WINDOW:]
         return Mark(
             trials=trials,
@@ -196,7 +199,7 @@ class Simulation:
             answer_ms=1e3 * statistics.median(self._answers[-_WINDOW:]),
             wait_ms=1e3 * statistics.median(waits),
             wait_95_ms=1e3 * _quantile(waits),
-            busy=min(1.0, busy / (since * self.workers)) if since else math.nan,
+            busy=busy / (since * self.workers) if since else math.nan,
             memory_mb=_memory_mb(),
         )
 

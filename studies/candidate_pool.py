@@ -29,6 +29,8 @@ _SETTLED = 60
 _FIRST, _FIRST_TRIALS = 200, 30
 #: Neighbours of a front's member, trials after which they are drawn anew, and members with some.
 _NEIGHBOURS, _NEIGHBOURS_RENEWAL, _MEMBERS = 32, 10, 24
+#: Steps of it modulo 1 fill the unit interval evenly.
+_GOLDEN = (math.sqrt(5) - 1) / 2
 #: Draws for each candidate that is wanted, where few are feasible.
 _MOST_DRAWS = 20
 
@@ -104,7 +106,8 @@ class CandidatePool:
             for block in range(oldest, oldest + blocks)
         }
         period = int(slowed / _NEIGHBOURS_RENEWAL)
-        for number, params in front[:: max(1, -(-len(front) // _MEMBERS))]:
+        members = sorted(front, key=lambda member: member[0] * _GOLDEN % 1)
+        for number, params in members[:_MEMBERS]:  # a new one takes the place of one at most
             beside = partial(self._space.mutate, params)
             wanted[f"near {number} in {period}"] = (beside, _NEIGHBOURS)
         return wanted

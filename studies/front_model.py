@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
@@ -37,6 +37,51 @@ _MOST_COMPARED = 32
 _GOLDEN = (5**0.5 - 1) / 2
 #: Stands for an objective: whether constraints hold.
 _FEASIBLE = -1
+
+
+@dataclass(kw_only=True)
+class Outlook:
+    """What is believed of C candidates: mean and deviation, (C, M), and the chance to be feasible.
+
+    ``front`` (F, M) has what others are believed to reach, ``reference`` is (M,).
+    """
+
+    mean: Array
+    deviation: Array
+    chance: Array
+    front: Array
+    reference: Array
+
+    def growth(self) -> Array:
+        """Expected growth of the hypervolume for each candidate, (C,)."""
+        return self._growth(self.front)
+
+    def _growth(self, front: Array) -> Array:
+        return self.chance * expected_improvement(self.mean, self.deviation, front, self.reference)
+
+    def of(self, places: Rows) -> Outlook:
+        """The same of some candidates alone."""
+        return replace(
+            self,
+            mean=self.mean[places],
+            deviation=self.deviation[places],
+            chance=self.chance[places],
+        )
+
+    def greedy(self, wanted: int) -> list[int]:
+        """Places of the best candidate, the best one beside it, and so on.
+
+        Each counts for the next as if it had ended with what is expected of it. That leaves the
+        means as they are, so only the front is new; that deviations shrink is left out.
+        """
+        chosen: list[int] = []
+        front = self.front
+        for _ in range(min(wanted, len(self.mean))):
+            grown = self._growth(front)
+            grown[chosen] = -1.0
+            chosen.append(int(grown.argmax()))
+            front = np.concatenate([front, self.mean[chosen[-1:]]])
+        return chosen
 
 
 class FrontModel:
@@ -106,8 +151,8 @@ class FrontModel:
         rows = self._front_rows(len(self._outcomes))
         return [(int(row), self._outcomes[row].params) for row in rows]
 
-    def expected_growth(self, candidates: Candidates, awaited: Sequence[Params]) -> Array:
-        """Expected growth of the hypervolume for each candidate, (C,).
+    def outlook(self, candidates: Candidates, awaited: Sequence[Params]) -> Outlook:
+        """What each candidate is expected to be, and to add to the front.
 
         ``awaited`` are being evaluated: they count as finished with what the model predicts of
         them, so that another one is looked for (Ginsbourger et al. 2010).
@@ -130,9 +175,13 @@ class FrontModel:
         if self._by_ratio:
             self._take_logarithms([values, mean, believed])
         front = values[self._front_rows(len(self._outcomes))]
-        reference = self._reference(values, mean)
-        growth = expected_improvement(mean, deviation, np.concatenate([front, believed]), reference)
-        return growth * self._chance(candidates)
+        return Outlook(
+            mean=mean,
+            deviation=deviation,
+            chance=self._chance(candidates),
+            front=np.concatenate([front, believed]),
+            reference=self._reference(values, mean),
+        )
 
     # --- parts ----------------------------------------------------------------------------------
 
@@ -168,11 +217,11 @@ class FrontModel:
                 reference[m] = worst + _MARGIN * (worst - seen.min())
         return reference
 
-    def _chance(self, candidates: Candidates) -> Array | float:
+    def _chance(self, candidates: Candidates) -> Array:
         """How likely constraints hold, from trials for which they did and did not."""
         judged = self._feasible[np.isfinite(self._feasible)]
         if judged.all() or len(judged) < _LEAST:
-            return 1.0
+            return np.ones(len(candidates.params))
         observations = self._observations(_FEASIBLE, len(self._outcomes))
         mean, deviation = QualityModel(self._kernel(_FEASIBLE), observations).predict(
             candidates.features

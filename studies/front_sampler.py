@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,13 @@ _NEAR = 0.08
 _GROWTH = 1.25
 #: Trials that they are learnt from.
 _MOST_SHOWN = 500
+#: Where so many are evaluated at a time, two are chosen at once; three of twice as many, and so on:
+#: each knows as little of how the others end, and who waits for a candidate learns nothing.
+_AT_ONCE = 32
+#: Candidates that each further one is chosen from.
+_PER_CHOICE = 16
+#: Where so many are evaluated at a time, the first draws are made as if one of them had ended.
+_DRAWN_FOR = 8
 
 
 class FrontSampler(optuna.samplers.BaseSampler):
@@ -52,8 +61,9 @@ class FrontSampler(optuna.samplers.BaseSampler):
     ``space`` is what candidates are drawn from. Without one it is what the study's trials asked
     for, so that the very first trial is random and unchecked, and parameters may depend on others.
     What is proposed follows from the seed and the study's trials, also with another sampler object
-    of the same arguments. Where nothing new is found, as in a space that was tried out, parameters
-    are drawn at random: only then a candidate comes twice.
+    of the same arguments; where 32 or more are evaluated at a time some are chosen ahead, which
+    another object would choose anew. Where nothing new is found, as in a space that was tried out,
+    parameters are drawn at random: only then a candidate comes twice.
 
     Raises ``UsageError`` for ``known`` objectives that a study has not.
     """
@@ -180,7 +190,8 @@ class _Search:
         self._proposed = {n: p for n, p in self._proposed.items() if n in going_on}
         awaited = [self._proposed.get(n) or params for n, params in going_on.items()]
         count = self._history.count_before(asking)
-        proposed = view.propose(count, [params for params in awaited if params])
+        ended = max(0, count - len(awaited))
+        proposed = view.propose(count, ended, [params for params in awaited if params])
         if proposed and remember:
             self._proposed[asking] = proposed
         return proposed
@@ -219,6 +230,7 @@ class _View:
         self._pool, self._model, self._seed = pool, model, seed
         self._tried = Tried(space)
         self._learnt = 0
+        self._ahead: deque[Params] = deque()
 
     def learn(self, finished: Sequence[Outcome]) -> None:
         """Take in the trials that have ended since."""
@@ -228,34 +240,53 @@ class _View:
             self._tried.add(outcome.params, whole=not outcome.failed)
         self._model.learn(new)
 
-    def propose(self, count: int, awaited: Sequence[Params]) -> Params:
-        """The best candidate that is new after ``count`` trials; empty where there is none."""
+    def propose(self, count: int, ended: int, awaited: Sequence[Params]) -> Params:
+        """The best candidate that is new after ``count`` trials; empty where there is none.
+
+        ``ended`` of them are no longer ``awaited``.
+        """
         going_on = Tried(self.space)
         for params in awaited:
             going_on.add(params, whole=False)
-        candidates = self._pool.candidates(self._model.front(), count)
-        for params in self._ordered(candidates, awaited, count):
-            if params not in self._tried and params not in going_on:
-                return params
-        for params in self._pool.spare(count):
-            if params not in self._tried and params not in going_on:
-                return params
-        return {}
 
-    def _ordered(
-        self, candidates: Candidates, awaited: Sequence[Params], count: int
-    ) -> Iterator[Params]:
-        """Candidates, the most promising first."""
+        def is_new(params: Params) -> bool:
+            return params not in self._tried and params not in going_on
+
+        while self._ahead:
+            params = self._ahead.popleft()
+            if is_new(params):
+                return params
+        drawn = ended + len(awaited) // _DRAWN_FOR
+        candidates = self._pool.candidates(self._model.front(), drawn)
+        chosen = self._chosen(candidates, awaited, count, is_new)
+        self._ahead.extend(chosen[1:])
+        return chosen[0] if chosen else next(filter(is_new, self._pool.spare(count)), {})
+
+    def _chosen(
+        self,
+        candidates: Candidates,
+        awaited: Sequence[Params],
+        count: int,
+        is_new: Callable[[Params], bool],
+    ) -> list[Params]:
+        """The most promising new candidate, and more of them where many are awaited."""
         if not candidates.params:
-            return
-        rng = np.random.default_rng([self._seed, count])
-        order = rng.permutation(len(candidates.params))
+            return []
+        order = np.random.default_rng([self._seed, count]).permutation(len(candidates.params))
+        outlook = None
         if self._model.ready and self._model.count + len(awaited) >= STARTUP:
-            score = self._model.expected_growth(candidates, awaited)
-        else:
-            score = self._novelty(candidates, awaited, count)
-        for place in order[np.argsort(-score[order], kind="stable")]:
-            yield candidates.params[place]
+            outlook = self._model.outlook(candidates, awaited)
+        score = outlook.growth() if outlook else self._novelty(candidates, awaited, count)
+        places = order[np.argsort(-score[order], kind="stable")]
+        new = (place for place in places if is_new(candidates.params[place]))
+        more = len(awaited) // _AT_ONCE
+        if outlook and more:
+            promising = np.array(list(islice(new, (1 + more) * _PER_CHOICE)), dtype=np.intp)
+            return [
+                candidates.params[place]
+                for place in promising[outlook.of(promising).greedy(1 + more)]
+            ]
+        return [candidates.params[place] for place in islice(new, 1)]
 
     def _novelty(self, candidates: Candidates, awaited: Sequence[Params], count: int) -> Array:
         """Distance from all that was tried, among those near to a cost that moves evenly."""

@@ -13,21 +13,28 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
-from optuna.storages import BaseStorage, RDBStorage
+from optuna.storages import BaseStorage
+from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+from studies.row_storage import RowStorage, Table
+
+#: On a session: the attributes that are to be written together.
 _TOGETHER = "together"
 #: Seconds until what other processes go on with is read again, and how many times longer than it
 #: takes: 256 running trials took 0.3 s.
 _EVERY_S, _PART = 0.5, 20
+
+
+_Collected: TypeAlias = dict[Table, dict[int, dict[str, Any]]]
 
 
 class MirrorStorage(BaseStorage):
@@ -41,7 +48,7 @@ class MirrorStorage(BaseStorage):
     holds one may keep it.
     """
 
-    def __init__(self, backend: RDBStorage, *, every_s: float = _EVERY_S) -> None:
+    def __init__(self, backend: RowStorage, *, every_s: float = _EVERY_S) -> None:
         self._every_s = every_s
         backend.scoped_session = scoped_session(sessionmaker(bind=backend.engine, class_=_Session))
         self._backend = backend
@@ -49,18 +56,24 @@ class MirrorStorage(BaseStorage):
         self._studies: dict[int, _Trials] = {}
 
     def together(self, write: Callable[[], None]) -> None:
-        """Commit once what ``write`` writes from this thread: 20 commits take a disk 0.3 s."""
+        """Commit once what ``write`` writes from this thread: 20 commits take a disk 0.3 s.
+
+        Attributes of trials come last, all in one statement.
+        """
         session = self._backend.scoped_session()
-        session.info[_TOGETHER] = True
+        attributes: _Collected = {}
+        session.info[_TOGETHER] = attributes
         try:
             write()
-            session.info[_TOGETHER] = False
+            with self._running(*{i for by_trial in attributes.values() for i in by_trial}):
+                self._backend.write_attributes(session, attributes)
+            session.info[_TOGETHER] = None
             session.commit()
         except SQLAlchemyError as error:
             session.rollback()
             raise StorageInternalError("written together") from error
         finally:
-            session.info[_TOGETHER] = False
+            session.info[_TOGETHER] = None
             session.close()
 
     # --- studies ------------------------------------------------------------------------------
@@ -149,16 +162,26 @@ class MirrorStorage(BaseStorage):
             trial.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        with self._running(trial_id):
-            self._backend.set_trial_user_attr(trial_id, key, value)
+        if not self._collects(models.TrialUserAttributeModel, trial_id, key, value):
+            with self._running(trial_id):
+                self._backend.set_trial_user_attr(trial_id, key, value)
         with self._changed(trial_id) as trial:
             trial._user_attrs = {**trial._user_attrs, key: copy.deepcopy(value)}
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        with self._running(trial_id):
-            self._backend.set_trial_system_attr(trial_id, key, value)
+        if not self._collects(models.TrialSystemAttributeModel, trial_id, key, value):
+            with self._running(trial_id):
+                self._backend.set_trial_system_attr(trial_id, key, value)
         with self._changed(trial_id) as trial:
             trial._system_attrs = {**trial._system_attrs, key: copy.deepcopy(value)}
+
+    def _collects(self, table: Table, trial_id: int, key: str, value: Any) -> bool:
+        """Put an attribute with those that are written together, if any are."""
+        attributes: _Collected | None = self._backend.scoped_session().info.get(_TOGETHER)
+        if attributes is None:
+            return False
+        attributes.setdefault(table, {}).setdefault(trial_id, {})[key] = value
+        return True
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -186,14 +209,15 @@ class MirrorStorage(BaseStorage):
             trials = self._trials(study_id)
             began = time.monotonic()
             again = set(trials.foreign) if began >= trials.read_again_at else set()
-            trials.take(
-                self._backend._get_trials(
-                    study_id,
-                    states=None,
-                    included_trial_ids=again,
-                    trial_id_greater_than=trials.last_id,
+            if again or not trials.is_newest(self._backend.newest_trial_id(study_id)):
+                trials.take(
+                    self._backend._get_trials(
+                        study_id,
+                        states=None,
+                        included_trial_ids=again,
+                        trial_id_greater_than=trials.last_id,
+                    )
                 )
-            )
             if again:
                 took = time.monotonic() - began
                 trials.read_again_at = began + (self._every_s and max(self._every_s, _PART * took))
@@ -212,14 +236,14 @@ class MirrorStorage(BaseStorage):
         return _Replacing(self._lock, self._studies, trial_id)
 
     @contextmanager
-    def _running(self, trial_id: int) -> Iterator[None]:
-        """Forgets its copy of a trial that another process ended, which took this one for gone."""
+    def _running(self, *trial_ids: int) -> Iterator[None]:
+        """Forgets its copies of trials that another process ended, which took this one for gone."""
         try:
             yield
         except UpdateFinishedTrialError:
             with self._lock:
                 for trials in self._studies.values():
-                    if trial_id in trials.numbers:
+                    for trial_id in trials.numbers.keys() & set(trial_ids):
                         trials.replace(self._backend.get_trial(trial_id))
             raise
 
@@ -235,13 +259,13 @@ class _Session(Session):
     """A session of Optuna's: it commits and closes after every call but within ``together``."""
 
     def commit(self) -> None:
-        if self.info.get(_TOGETHER):
+        if self.info.get(_TOGETHER) is not None:
             self.flush()
         else:
             super().commit()
 
     def close(self) -> None:
-        if not self.info.get(_TOGETHER):
+        if self.info.get(_TOGETHER) is None:
             super().close()
 
 
@@ -262,7 +286,13 @@ class _Trials:
         """A trial that this process runs, or has put on the queue."""
         if trial.state == TrialState.RUNNING:
             self._mine.add(trial._trial_id)
+            if len(self.by_number) == trial.number:  # all before it are here
+                self.last_id = max(self.last_id, trial._trial_id)
         self._put(trial)
+
+    def is_newest(self, trial_id: int) -> bool:
+        """Whether this is known as the id of the newest trial."""
+        return 0 <= trial_id <= self.last_id
 
     def take(self, trials: Sequence[FrozenTrial]) -> None:
         """Trials as they were just read; the copies of this process's own stay."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import text
 
+from studies.row_storage import RowStorage
 
-class SqliteStorage(RDBStorage):
+
+class SqliteStorage(RowStorage):
     """Takes queued trials one process at a time.
 
     Optuna reads the state and then writes it, with a row lock that SQLite does not know: of 60

@@ -21,6 +21,7 @@ from studies.patience import Patience
 from studies.patient_storage import PatientStorage
 from studies.plain_tables import check_plain_tables
 from studies.redaction import shown
+from studies.row_storage import RowStorage
 from studies.sqlite_storage import SqliteStorage
 from studies.storage_failures import explained, is_concurrent_creation, is_passing
 from studies.storage_url import StorageUrl, read_url
@@ -116,7 +117,7 @@ def _opened(place: StorageUrl) -> optuna.storages.BaseStorage:
         return open_journal(place.file)
     if place.file is not None:
         check_plain_tables(place.file)
-    kind = SqliteStorage if place.kind == "sqlite" else optuna.storages.RDBStorage
+    kind = SqliteStorage if place.kind == "sqlite" else RowStorage
     with _driver_of(place):
         storage = kind(_template(place.engine), engine_kwargs=_engine_arguments(place))
     return MirrorStorage(storage)

@@ -13,6 +13,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from studies.mirror_storage import MirrorStorage
+from studies.row_storage import RowStorage
 
 _DIRECTIONS = [optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE]
 
@@ -20,7 +21,7 @@ _DIRECTIONS = [optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection
 @pytest.fixture
 def opened(tmp_path: Path) -> Callable[[], MirrorStorage]:
     """Another process's view of one database."""
-    return lambda: MirrorStorage(RDBStorage(f"sqlite:///{tmp_path}/study.db"), every_s=0)
+    return lambda: MirrorStorage(RowStorage(f"sqlite:///{tmp_path}/study.db"), every_s=0)
 
 
 def _plain(trial: FrozenTrial) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def test_new_trials_of_others_are_seen_at_once_and_what_became_of_them_soon(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("studies.mirror_storage.time.monotonic", lambda: now[0])
-    one = MirrorStorage(RDBStorage(f"sqlite:///{tmp_path}/study.db"), every_s=1.0)
+    one = MirrorStorage(RowStorage(f"sqlite:///{tmp_path}/study.db"), every_s=1.0)
     two = opened()
     study = one.create_new_study(_DIRECTIONS, "study")
     first = two.create_new_trial(study)
@@ -183,4 +184,7 @@ def test_what_runs_here_is_not_read_again(
 
     monkeypatch.setattr(RDBStorage, "_get_trials", counting)
     assert len(storage.get_all_trials(study)) == 5
-    assert read == [0]
+    assert read == []
+    opened().create_new_trial(study)
+    assert len(storage.get_all_trials(study)) == 6
+    assert read == [1]

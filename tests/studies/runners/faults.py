@@ -45,9 +45,9 @@ class Faults:
     """What is to happen, by the title of the training or the name of the worker.
 
     ``killed`` says how often the process of a training is killed in the middle of it, ``hungry``
-    which networks get no memory, ``slow`` how many seconds a worker waits at each step, ``stuck`` at
-    which trainings for ever and ``held`` at which until ``release``. ``jump_s`` is how far the clock
-    jumps after the start.
+    which networks get no memory, ``slow`` how many seconds a worker waits at each step, ``stuck``
+    at which trainings for ever and ``held`` at which until ``release``. ``jump_s`` is how far the
+    clock jumps after the start.
     """
 
     trace: str
