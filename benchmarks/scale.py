@@ -187,7 +187,7 @@ class Simulation:
         return now + seconds, next(order), job, rung
 
     def _mark(self, trials: int, to_come: float) -> Mark:
-        """Figures after so many trials; seconds ``to_come`` of trainings that began are not over."""
+        """Figures after so many trials; ``to_come`` are seconds of trainings that are not over."""
         now, trained = self._clock.free_at, self._busy - to_come
         busy, since = trained - self._since[0], now - self._since[1]
         self._since = (trained, now)

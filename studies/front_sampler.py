@@ -231,6 +231,7 @@ class _View:
         self._tried = Tried(space)
         self._learnt = 0
         self._ahead: deque[Params] = deque()
+        self._ended, self._choices, self._most_drawn = 0, 0.0, 0
 
     def learn(self, finished: Sequence[Outcome]) -> None:
         """Take in the trials that have ended since."""
@@ -256,11 +257,20 @@ class _View:
             params = self._ahead.popleft()
             if is_new(params):
                 return params
-        drawn = ended + len(awaited) // _DRAWN_FOR
-        candidates = self._pool.candidates(self._model.front(), drawn)
+        candidates = self._pool.candidates(self._model.front(), self._drawn(ended, len(awaited)))
         chosen = self._chosen(candidates, awaited, count, is_new)
         self._ahead.extend(chosen[1:])
         return chosen[0] if chosen else next(filter(is_new, self._pool.spare(count)), {})
+
+    def _drawn(self, ended: int, awaited: int) -> int:
+        """Trials that the pool is drawn for: with every choice it changes as much as with a trial.
+
+        It never goes back, or what was drawn would be drawn again.
+        """
+        self._choices += (ended - self._ended) / (1 + awaited // _AT_ONCE)
+        self._ended = ended
+        self._most_drawn = max(self._most_drawn, int(self._choices) + awaited // _DRAWN_FOR)
+        return self._most_drawn
 
     def _chosen(
         self,

@@ -23,6 +23,8 @@ PATIENCE_VARIABLE = "NEURALL_STORAGE_PATIENCE"
 DEFAULT_PATIENCE_S = 60.0
 #: Shorter waits are not told.
 _TOLD_AFTER_S = 2.0
+#: Seconds between two looks at what takes long.
+_LOOK_S = 0.25
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 
@@ -92,18 +94,62 @@ class Patience:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """By a clock beside the call: drivers and file locks wait within it, unseen from here."""
+        """By a thread beside the call: drivers and file locks wait within it, unseen from here."""
         text = (
             f"storage {shown(self.url)} is locked or away, waiting up to {self.limit_s:g} s for it"
         )
-        timer = threading.Timer(_TOLD_AFTER_S, self.tell, (text,))
-        timer.daemon = True
+        call = _Call(tell=self.tell, text=text)
         if self.limit_s > _TOLD_AFTER_S:
-            timer.start()
+            _WATCH.add(call)
         try:
             yield
         finally:
-            timer.cancel()
+            _WATCH.remove(call)
+
+
+@dataclass(eq=False, kw_only=True)
+class _Call:
+    """A call that may take long, and what is to be told then."""
+
+    tell: Callable[[str], None]
+    text: str
+    began: float = field(default_factory=time.monotonic)
+
+
+class _Watch:
+    """Tells of calls that take long, from one thread for all.
+
+    To start one for each call took a tenth of the time that hundreds of workers leave for a trial.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[_Call, None] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, call: _Call) -> None:
+        """A call begins."""
+        self._calls[call] = None
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._look, daemon=True)
+                    self._thread.start()
+
+    def remove(self, call: _Call) -> None:
+        """A call has ended; one that was not added does no harm."""
+        self._calls.pop(call, None)
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(_LOOK_S)
+            for call in list(self._calls):
+                late = time.monotonic() - call.began >= _TOLD_AFTER_S
+                if late and self._calls.pop(call, call) is None:
+                    call.tell(call.text)
+
+
+_WATCH = _Watch()
 
 
 def _pauses() -> Iterator[float]:
