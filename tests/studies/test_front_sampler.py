@@ -11,8 +11,10 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from studies.candidate_pool import Candidates
 from studies.candidate_space import Params
 from studies.errors import UsageError
+from studies.front_model import FrontModel, Outlook
 from studies.front_sampler import FrontSampler
 
 NAMES = [f"p{i}" for i in range(5)]
@@ -156,6 +158,37 @@ def test_running_and_waiting_candidates_are_not_proposed_again() -> None:
     for _ in range(12):
         suggest(study.ask())
     assert len(set(asked(study))) == 20
+
+
+def test_of_many_at_a_time_some_are_chosen_at_once_and_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outlooks: list[int] = []
+    outlook = FrontModel.outlook
+
+    def counted(self: FrontModel, candidates: Candidates, awaited: Sequence[Params]) -> Outlook:
+        outlooks.append(len(awaited))
+        return outlook(self, candidates, awaited)
+
+    monkeypatch.setattr(FrontModel, "outlook", counted)
+
+    def evaluated(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+        study = study_of(sampler)
+        running = [(trial := study.ask(), two(trial)) for _ in range(70)]
+        for _ in range(60):
+            study.tell(*running.pop(0))
+            running.append((trial := study.ask(), two(trial)))
+        for trial, values in running:
+            study.tell(trial, values)
+        return study
+
+    def area(study: optuna.Study) -> float:
+        return _area([(trial.values[0], trial.values[1]) for trial in study.trials])
+
+    study = evaluated(FrontSampler(space=optuna_space(), known={1: cost}, seed=0))  # type: ignore[arg-type]
+    assert 60 / 3 <= len(outlooks) < 25
+    assert len(set(asked(study))) == 130
+    assert area(study) > area(evaluated(optuna.samplers.RandomSampler(seed=0)))
 
 
 def test_a_trial_whose_parameters_are_not_asked_for_yet_is_not_proposed_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from nas.tasks.kinds import make_task
 from search_spaces.default_tasks import DEFAULT_TASKS
 from search_spaces.presets import shared
 from search_spaces.space import SearchSpace
-from studies.errors import StudyError
+from studies.errors import StudyError, TrialTakenError
 from studies.objectives import objectives_named
 from studies.opening import create_study, find_study, load_study
 from studies.record import Baseline, TrialRecord
@@ -104,6 +105,23 @@ def test_what_was_written_is_read_the_same(any_storage: str, tmp_path: Path) -> 
     assert other.baselines() == {"depth": baseline}
     assert other.attributes("large") == {"large": "x" * 30_000}
     assert create_study(any_storage, "one", _OBJECTIVES, _SETTINGS).records() == store.records()
+
+
+def test_trials_that_begin_with_all_they_have_are_read_the_same(any_storage: str) -> None:
+    store, rng = _create(any_storage), random.Random(0)
+    architectures = [_SPACE.sample(rng) for _ in range(4)]
+    numbers = [store.begin(_SPACE, architecture) for architecture in architectures]
+    for attempt in (2, 3):
+        store.attempt_on(numbers[-1], attempt)
+    other = load_study(any_storage)
+    assert other.records() == store.records()
+    assert [r.architecture for r in other.records()] == architectures
+    assert [r.attempt for r in other.records()] == [1, 1, 1, 3]
+    assert {r.status for r in other.records()} == {"running"}
+    store.fail(numbers[0], "failed", "cut off")
+    with pytest.raises(TrialTakenError):
+        other.attempt_on(numbers[0], 2)
+    assert load_study(any_storage).record(0).attempt == 1
 
 
 def _in_processes(function: Callable[..., Any], url: str, count: int) -> list[Any]:
