@@ -13,28 +13,21 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import BaseStorage
-from optuna.storages._rdb import models
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
-from studies.row_storage import RowStorage, Table
+from studies.row_storage import RowStorage
+from studies.trial_copies import TrialCopies
 
-#: On a session: the attributes that are to be written together.
-_TOGETHER = "together"
 #: Seconds until what other processes go on with is read again, and how many times longer than it
 #: takes: 256 running trials took 0.3 s.
 _EVERY_S, _PART = 0.5, 20
-
-
-_Collected: TypeAlias = dict[Table, dict[int, dict[str, Any]]]
 
 
 class MirrorStorage(BaseStorage):
@@ -50,31 +43,14 @@ class MirrorStorage(BaseStorage):
 
     def __init__(self, backend: RowStorage, *, every_s: float = _EVERY_S) -> None:
         self._every_s = every_s
-        backend.scoped_session = scoped_session(sessionmaker(bind=backend.engine, class_=_Session))
         self._backend = backend
         self._lock = threading.RLock()
-        self._studies: dict[int, _Trials] = {}
+        self._studies: dict[int, TrialCopies] = {}
 
     def together(self, write: Callable[[], None]) -> None:
-        """Commit once what ``write`` writes from this thread: 20 commits take a disk 0.3 s.
-
-        Attributes of trials come last, all in one statement.
-        """
-        session = self._backend.scoped_session()
-        attributes: _Collected = {}
-        session.info[_TOGETHER] = attributes
-        try:
-            write()
-            with self._running(*{i for by_trial in attributes.values() for i in by_trial}):
-                self._backend.write_attributes(session, attributes)
-            session.info[_TOGETHER] = None
-            session.commit()
-        except SQLAlchemyError as error:
-            session.rollback()
-            raise StorageInternalError("written together") from error
-        finally:
-            session.info[_TOGETHER] = None
-            session.close()
+        """Commit once what ``write`` writes from this thread."""
+        with self._running():
+            self._backend.together(write)
 
     # --- studies ------------------------------------------------------------------------------
 
@@ -162,26 +138,16 @@ class MirrorStorage(BaseStorage):
             trial.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        if not self._collects(models.TrialUserAttributeModel, trial_id, key, value):
-            with self._running(trial_id):
-                self._backend.set_trial_user_attr(trial_id, key, value)
+        with self._running(trial_id):
+            self._backend.set_trial_user_attr(trial_id, key, value)
         with self._changed(trial_id) as trial:
             trial._user_attrs = {**trial._user_attrs, key: copy.deepcopy(value)}
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        if not self._collects(models.TrialSystemAttributeModel, trial_id, key, value):
-            with self._running(trial_id):
-                self._backend.set_trial_system_attr(trial_id, key, value)
+        with self._running(trial_id):
+            self._backend.set_trial_system_attr(trial_id, key, value)
         with self._changed(trial_id) as trial:
             trial._system_attrs = {**trial._system_attrs, key: copy.deepcopy(value)}
-
-    def _collects(self, table: Table, trial_id: int, key: str, value: Any) -> bool:
-        """Put an attribute with those that are written together, if any are."""
-        attributes: _Collected | None = self._backend.scoped_session().info.get(_TOGETHER)
-        if attributes is None:
-            return False
-        attributes.setdefault(table, {}).setdefault(trial_id, {})[key] = value
-        return True
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -229,22 +195,26 @@ class MirrorStorage(BaseStorage):
 
     # --- the copy -----------------------------------------------------------------------------
 
-    def _trials(self, study_id: int) -> _Trials:
-        return self._studies.setdefault(study_id, _Trials())
+    def _trials(self, study_id: int) -> TrialCopies:
+        return self._studies.setdefault(study_id, TrialCopies())
 
     def _changed(self, trial_id: int) -> _Replacing:
         return _Replacing(self._lock, self._studies, trial_id)
 
     @contextmanager
-    def _running(self, *trial_ids: int) -> Iterator[None]:
-        """Forgets its copies of trials that another process ended, which took this one for gone."""
+    def _running(self, trial_id: int | None = None) -> Iterator[None]:
+        """Forgets its copy of a trial that another process ended, which took this one for gone.
+
+        Without an id it may be any that this process runs.
+        """
         try:
             yield
         except UpdateFinishedTrialError:
             with self._lock:
                 for trials in self._studies.values():
-                    for trial_id in trials.numbers.keys() & set(trial_ids):
-                        trials.replace(self._backend.get_trial(trial_id))
+                    wanted = trials.mine if trial_id is None else {trial_id}
+                    for found in wanted & trials.numbers.keys():
+                        trials.replace(self._backend.get_trial(found))
             raise
 
     def _read_again(self, trial_id: int, *, mine: bool) -> None:
@@ -255,88 +225,12 @@ class MirrorStorage(BaseStorage):
                     trials.own(trial) if mine else trials.take([trial])
 
 
-class _Session(Session):
-    """A session of Optuna's: it commits and closes after every call but within ``together``."""
-
-    def commit(self) -> None:
-        if self.info.get(_TOGETHER) is not None:
-            self.flush()
-        else:
-            super().commit()
-
-    def close(self) -> None:
-        if self.info.get(_TOGETHER) is None:
-            super().close()
-
-
-class _Trials:
-    """The trials of one study. ``foreign`` are ids of unfinished ones that others may change."""
-
-    def __init__(self) -> None:
-        self.directions: list[StudyDirection] | None = None
-        self.by_number: dict[int, FrozenTrial] = {}
-        self.numbers: dict[int, int] = {}
-        self.foreign: set[int] = set()
-        self.last_id = -1
-        self.read_again_at = 0.0
-        self._mine: set[int] = set()
-        self._order: list[FrozenTrial] | None = None
-
-    def own(self, trial: FrozenTrial) -> None:
-        """A trial that this process runs, or has put on the queue."""
-        if trial.state == TrialState.RUNNING:
-            self._mine.add(trial._trial_id)
-            if len(self.by_number) == trial.number:  # all before it are here
-                self.last_id = max(self.last_id, trial._trial_id)
-        self._put(trial)
-
-    def is_newest(self, trial_id: int) -> bool:
-        """Whether this is known as the id of the newest trial."""
-        return 0 <= trial_id <= self.last_id
-
-    def take(self, trials: Sequence[FrozenTrial]) -> None:
-        """Trials as they were just read; the copies of this process's own stay."""
-        for trial in trials:
-            if trial._trial_id not in self._mine:
-                self._put(trial)
-            self.last_id = max(self.last_id, trial._trial_id)
-
-    def replace(self, trial: FrozenTrial) -> None:
-        """The same trial, changed by this process."""
-        if trial.state.is_finished():
-            self._mine.discard(trial._trial_id)
-        self._put(trial)
-
-    def by_id(self, trial_id: int) -> FrozenTrial:
-        """A trial that is here."""
-        return self.by_number[self.numbers[trial_id]]
-
-    def ordered(self, states: Container[TrialState] | None) -> list[FrozenTrial]:
-        """All trials by number, or those in some states."""
-        if self._order is None:
-            self._order = [self.by_number[number] for number in sorted(self.by_number)]
-        if states is None:
-            return list(self._order)
-        return [trial for trial in self._order if trial.state in states]
-
-    def _put(self, trial: FrozenTrial) -> None:
-        known = trial.number in self.by_number
-        self.by_number[trial.number] = trial
-        self.numbers[trial._trial_id] = trial.number
-        if trial.state.is_finished() or trial._trial_id in self._mine:
-            self.foreign.discard(trial._trial_id)
-        else:
-            self.foreign.add(trial._trial_id)
-        if self._order is not None and known and trial.number < len(self._order):
-            self._order[trial.number] = trial
-        else:
-            self._order = None
-
-
 class _Replacing:
     """Hands out a copy of a trial to change, and puts it in the trial's place."""
 
-    def __init__(self, lock: threading.RLock, studies: dict[int, _Trials], trial_id: int) -> None:
+    def __init__(
+        self, lock: threading.RLock, studies: dict[int, TrialCopies], trial_id: int
+    ) -> None:
         self._lock, self._studies, self._id = lock, studies, trial_id
 
     def __enter__(self) -> FrozenTrial:

@@ -7,21 +7,25 @@ a trial: 50 ms of this process (``benchmarks/scale.py``), and more the farther a
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 from sqlalchemy import Insert, func, insert, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 #: A table of attributes of trials.
-Table: TypeAlias = type[models.TrialUserAttributeModel] | type[models.TrialSystemAttributeModel]
+_Table: TypeAlias = type[models.TrialUserAttributeModel] | type[models.TrialSystemAttributeModel]
 #: Values by table, trial id and name.
-Attributes: TypeAlias = Mapping[Table, Mapping[int, Mapping[str, Any]]]
+_Attributes: TypeAlias = dict[_Table, dict[int, dict[str, Any]]]
+#: On a session: the attributes that are to be written together.
+_TOGETHER = "together"
 
 
 class RowStorage(RDBStorage):
@@ -29,33 +33,68 @@ class RowStorage(RDBStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.scoped_session = scoped_session(sessionmaker(bind=self.engine, class_=_Session))
         self._compatible: dict[tuple[int, str], BaseDistribution] = {}
 
     def newest_trial_id(self, study_id: int) -> int:
         """The largest id of a study's trials, -1 where it has none or is not there."""
+        session = self.scoped_session()
+        newest_of_study = select(func.max(models.TrialModel.trial_id)).where(
+            models.TrialModel.study_id == study_id
+        )
         try:
-            newest = self.scoped_session().scalar(
-                select(func.max(models.TrialModel.trial_id)).where(
-                    models.TrialModel.study_id == study_id
-                )
-            )
+            newest = session.scalar(newest_of_study)
         finally:
-            self.scoped_session.remove()
+            session.close()
         return -1 if newest is None else int(newest)
 
-    def write_attributes(self, session: Session, attributes: Attributes) -> None:
-        """Write values on running trials, in place of those of the same names.
+    def together(self, write: Callable[[], None]) -> None:
+        """Commit once what ``write`` writes from this thread: 20 commits take a disk 0.3 s.
 
-        Raises ``UpdateFinishedTrialError``.
+        Attributes of trials come last, in a statement for each table. Raises
+        ``UpdateFinishedTrialError`` where one of the trials has ended.
         """
+        session = self.scoped_session()
+        attributes: _Attributes = {}
+        session.info[_TOGETHER] = attributes
+        try:
+            write()
+            self._write_attributes(session, attributes)
+            session.info[_TOGETHER] = None
+            session.commit()
+        except SQLAlchemyError as error:
+            session.rollback()
+            raise StorageInternalError("written together") from error
+        finally:
+            session.info[_TOGETHER] = None
+            session.close()
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Write a value on a running trial."""
+        if not self._collects(models.TrialUserAttributeModel, trial_id, key, value):
+            super().set_trial_user_attr(trial_id, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """Write a value of Optuna's on a running trial."""
+        if not self._collects(models.TrialSystemAttributeModel, trial_id, key, value):
+            super().set_trial_system_attr(trial_id, key, value)
+
+    def _collects(self, table: _Table, trial_id: int, key: str, value: Any) -> bool:
+        """Put an attribute with those that are written together, if any are."""
+        attributes: _Attributes | None = self.scoped_session().info.get(_TOGETHER)
+        if attributes is None:
+            return False
+        attributes.setdefault(table, {}).setdefault(trial_id, {})[key] = value
+        return True
+
+    def _write_attributes(self, session: Session, attributes: _Attributes) -> None:
         trial_ids = {trial_id for values in attributes.values() for trial_id in values}
         for trial_id in sorted(trial_ids):
             trial: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
             self.check_trial_is_updatable(trial_id, trial.state)
         for table, by_trial in attributes.items():
             rows = [row for trial_id, values in by_trial.items() for row in _rows(trial_id, values)]
-            if rows:
-                session.execute(_upsert(self.engine.name, table), rows)
+            session.execute(_upsert(self.engine.name, table), rows)
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
@@ -109,6 +148,20 @@ class RowStorage(RDBStorage):
         return trial
 
 
+class _Session(Session):
+    """A session of Optuna's: it commits and closes after every call but within ``together``."""
+
+    def commit(self) -> None:
+        if self.info.get(_TOGETHER) is not None:
+            self.flush()
+        else:
+            super().commit()
+
+    def close(self) -> None:
+        if self.info.get(_TOGETHER) is None:
+            super().close()
+
+
 def _rows(trial_id: int, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [
         {"trial_id": trial_id, "key": name, "value_json": json.dumps(value)}
@@ -116,7 +169,7 @@ def _rows(trial_id: int, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _upsert(database: str, table: Table) -> Insert:
+def _upsert(database: str, table: _Table) -> Insert:
     """Inserts a row, or changes the one of the same trial and name."""
     if database == "mysql":
         mine = mysql.insert(table)

@@ -1,0 +1,76 @@
+"""Copies of a study's trials, and which of them other processes may change."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+
+class TrialCopies:
+    """The trials of one study as they were last read or written.
+
+    ``foreign`` are ids of unfinished ones that others may change, ``mine`` of those that this
+    process runs.
+    """
+
+    def __init__(self) -> None:
+        self.directions: list[StudyDirection] | None = None
+        self.by_number: dict[int, FrozenTrial] = {}
+        self.numbers: dict[int, int] = {}
+        self.foreign: set[int] = set()
+        self.last_id = -1
+        self.read_again_at = 0.0
+        self.mine: set[int] = set()
+        self._order: list[FrozenTrial] | None = None
+
+    def own(self, trial: FrozenTrial) -> None:
+        """A trial that this process runs, or has put on the queue."""
+        if trial.state == TrialState.RUNNING:
+            self.mine.add(trial._trial_id)
+            if len(self.by_number) == trial.number:  # all before it are here
+                self.last_id = max(self.last_id, trial._trial_id)
+        self._put(trial)
+
+    def is_newest(self, trial_id: int) -> bool:
+        """Whether this is known as the id of the newest trial."""
+        return 0 <= trial_id <= self.last_id
+
+    def take(self, trials: Sequence[FrozenTrial]) -> None:
+        """Trials as they were just read; the copies of this process's own stay."""
+        for trial in trials:
+            if trial._trial_id not in self.mine:
+                self._put(trial)
+            self.last_id = max(self.last_id, trial._trial_id)
+
+    def replace(self, trial: FrozenTrial) -> None:
+        """The same trial, changed by this process."""
+        if trial.state.is_finished():
+            self.mine.discard(trial._trial_id)
+        self._put(trial)
+
+    def by_id(self, trial_id: int) -> FrozenTrial:
+        """A trial that is here."""
+        return self.by_number[self.numbers[trial_id]]
+
+    def ordered(self, states: Container[TrialState] | None) -> list[FrozenTrial]:
+        """All trials by number, or those in some states."""
+        if self._order is None:
+            self._order = [self.by_number[number] for number in sorted(self.by_number)]
+        if states is None:
+            return list(self._order)
+        return [trial for trial in self._order if trial.state in states]
+
+    def _put(self, trial: FrozenTrial) -> None:
+        known = trial.number in self.by_number
+        self.by_number[trial.number] = trial
+        self.numbers[trial._trial_id] = trial.number
+        if trial.state.is_finished() or trial._trial_id in self.mine:
+            self.foreign.discard(trial._trial_id)
+        else:
+            self.foreign.add(trial._trial_id)
+        if self._order is not None and known and trial.number < len(self._order):
+            self._order[trial.number] = trial
+        else:
+            self._order = None
