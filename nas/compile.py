@@ -12,7 +12,7 @@ from nas.plan import IMAGE, Node, Plan
 from search_spaces.architecture import Architecture
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def compile_plan(architecture: Architecture, *, training: bool = False) -> Plan:
     """The plan of the network that runs in the car, or of the one that is trained.
 

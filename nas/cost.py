@@ -35,7 +35,7 @@ class Cost:
     params_by_task: dict[str, int] = field(compare=False)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def cost_of(architecture: Architecture, resolution: Resolution = DEPLOYMENT) -> Cost:
     """Cost of the network that an architecture becomes at inference."""
     return plan_cost(compile_plan(architecture), resolution)

@@ -64,7 +64,7 @@ def network_key(architecture: Architecture) -> tuple[object, ...]:
     return nodes, architecture.weighting, architecture.loss_weights, architecture.auxiliary
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=8192)
 def network_id(architecture: Architecture) -> str:
     """``network_key`` as a short text that is kept with a trial."""
     return hashlib.sha256(repr(network_key(architecture)).encode()).hexdigest()[:16]

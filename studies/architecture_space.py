@@ -26,7 +26,7 @@ class ArchitectureSpace:
     def __init__(self, space: SearchSpace, budget: Budget) -> None:
         self._space = space
         self._budget = budget
-        self._built = lru_cache(maxsize=20_000)(self._build)
+        self._built = lru_cache(maxsize=8192)(self._build)
         self.distributions: Mapping[str, BaseDistribution] = {
             name: CategoricalDistribution(choices) for name, choices in space.choices().items()
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -24,6 +25,8 @@ class TrialCopies:
         self.read_again_at = 0.0
         self.mine: set[int] = set()
         self._order: list[FrozenTrial] | None = None
+        self._names: dict[str, str] = {}
+        self._distributions: dict[str, BaseDistribution] = {}
 
     def own(self, trial: FrozenTrial) -> None:
         """A trial that this process runs, or has put on the queue."""
@@ -63,14 +66,26 @@ class TrialCopies:
         return [trial for trial in self._order if trial.state in states]
 
     def _put(self, trial: FrozenTrial) -> None:
-        known = trial.number in self.by_number
+        before = self.by_number.get(trial.number)
+        if before is None or before._distributions is not trial._distributions:
+            self._share(trial)
         self.by_number[trial.number] = trial
         self.numbers[trial._trial_id] = trial.number
         if trial.state.is_finished() or trial._trial_id in self.mine:
             self.foreign.discard(trial._trial_id)
         else:
             self.foreign.add(trial._trial_id)
-        if self._order is not None and known and trial.number < len(self._order):
+        if self._order is not None and before is not None and trial.number < len(self._order):
             self._order[trial.number] = trial
         else:
             self._order = None
+
+    def _share(self, trial: FrozenTrial) -> None:
+        """Let trials have names and distributions in common: apart they are half of its memory."""
+        distributions = dict[str, BaseDistribution]()
+        for name, distribution in trial._distributions.items():
+            known = self._distributions.setdefault(name, distribution)
+            same = known == distribution
+            distributions[self._names.setdefault(name, name)] = known if same else distribution
+        trial._distributions = distributions
+        trial._params = {self._names.get(n, n): value for n, value in trial._params.items()}
