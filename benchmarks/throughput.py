@@ -126,7 +126,7 @@ def main() -> None:
         print(f"  {name:<24}{share:6.1%} of ideal, {measured.seconds:.1f} s in all", flush=True)
     processes._work, ray_cluster._Training = real  # type: ignore[misc]
     if options.real:
-        print(f"{options.real} real trainings, a thread each")
+        print(f"{options.real} real trainings; workers share the cores")
         for workers in (1, options.workers):
             measured = measure(trials=options.real, workers=workers)
             each = (measured.at[-1] - measured.at[0]) / (len(measured.at) - 1)

@@ -253,6 +253,10 @@ class _View:
         def is_new(params: Params) -> bool:
             return params not in self._tried and params not in going_on
 
+        if (
+            len(awaited) < _AT_ONCE
+        ):  # as at the begin of a round: what is proposed follows from trials
+            self._ahead.clear()
         while self._ahead:
             params = self._ahead.popleft()
             if is_new(params):

@@ -54,6 +54,7 @@ class Proposals:
     """Proposes candidates of a study that are within the budget and were not trained before.
 
     Other processes may propose for the same study meanwhile: none trains what another one does.
+    ``measures`` tells whether latencies are measured of what is proposed.
     """
 
     def __init__(self, problem: Problem, device: str) -> None:
@@ -61,7 +62,7 @@ class Proposals:
         self._known: set[str] = set()
         self._config = problem.config
         self._device = device
-        self._measures = problem.config.budget.needs_latency or any(
+        self.measures = problem.config.budget.needs_latency or any(
             objective.name == "latency_ms" for objective in problem.objectives
         )
         self._cheapest: Architecture | None = None
@@ -86,7 +87,7 @@ class Proposals:
 
     def admission(self, architecture: Architecture) -> Admission:
         """What an architecture costs, and whether that is within the budget."""
-        return admit(architecture, self._config.budget, measure=self._measures, device=self._device)
+        return admit(architecture, self._config.budget, measure=self.measures, device=self._device)
 
     def enqueue_first(self, store: StudyStore) -> None:
         """Queue the shared preset and what the user gave, as far as it is new to the study."""

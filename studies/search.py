@@ -31,6 +31,10 @@ from studies.store import StudyStore
 from studies.workbench import device_named, open_workbench
 
 _SHARED = "shared weights"
+_MEASURED_BESIDE = (
+    "latency is measured on this machine while other networks train, so it comes out longer than "
+    "alone; one worker measures it undisturbed"
+)
 #: Seconds between two looks at what another command makes.
 _POLL_S = 1.0
 
@@ -99,6 +103,8 @@ class Search:
             return
         with self.runner:
             self._prepare(store, deadline)
+            if self.proposals.measures and self.runner.workers > 1:
+                self.observer.message(_MEASURED_BESIDE)
             gc.freeze()  # modules: looking through them for garbage takes half a second each time
             with _interruptible(self.conductor):
                 self.runner.run(self.conductor, self.course, self.observer)

@@ -69,7 +69,8 @@ def data(p: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SPEC",
-        help="synthetic (the default), camvid:FOLDER, manifest:FILE; may be repeated",
+        help="synthetic (the default), camvid:FOLDER, manifest:FILE, or one of those that "
+        "`neurall-search data list` names; may be repeated",
     )
 
 

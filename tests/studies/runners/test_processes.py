@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import optuna
 import pytest
 
+from nas.budget import Budget
 from search_spaces.architecture import Architecture
 from studies.conductor import seed_of
 from studies.config import SearchConfig
@@ -48,7 +49,6 @@ def _alike(result: StudyResult) -> list[object]:
 @pytest.fixture(scope="module")
 def in_rounds(tmp_path_factory: pytest.TempPathFactory) -> Config:
     """A deterministic search of two workers that stops candidates early."""
-    from nas.budget import Budget
     from nas.data.spec import open_source
     from tests.studies.conftest import SMALL
 
@@ -181,6 +181,11 @@ def test_a_cache_that_is_cut_short_ends_the_search_and_is_made_anew_by_the_next_
     result = search(config())
     assert result.counts()["complete"] == 4
     assert all(result.trials[r.number] == r for r in kept if r.status == "complete")
+
+
+def test_latency_that_is_measured_beside_trainings_is_told(config: Config, log: Log) -> None:
+    search(config(trials=1, budget=Budget.parse(["9000ms"])), log)
+    assert any("so it comes out longer than alone" in event for event in log.events)
 
 
 def test_workers_that_cannot_begin_are_told_in_one_line(
