@@ -94,6 +94,11 @@ class SearchConfig:
             raise UsageError(f"gpus per trial is {self.gpus_per_trial}, use 0 or more")
         if self.gpus_per_trial and not self.ray:
             raise UsageError("gpus per trial are shared out by Ray: give --ray too")
+        if self.ray and self.device not in ("auto", "cuda" if self.gpus_per_trial else "cpu"):
+            raise UsageError(
+                f"device is {self.device!r}, but on a Ray cluster trainings are on accelerators where "
+                "--gpus-per-trial says so, and on processors otherwise: leave --device out"
+            )
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"seed is {self.seed}, use 0 to {2**31 - 1}")
         if self.time_limit_s is not None and not 0 < self.time_limit_s < math.inf:

@@ -6,8 +6,13 @@ from nas import fidelity
 from nas.fidelity import Fidelity
 
 
-def chosen_fidelity(name: str | None, device: str) -> Fidelity:
-    """The named fidelity; else ``standard`` on an accelerator and ``quick`` without one."""
+def chosen_fidelity(name: str | None, device: str, gpus_per_trial: float = 0.0) -> Fidelity:
+    """The named fidelity; else ``standard`` on an accelerator and ``quick`` without one.
+
+    With ``gpus_per_trial`` it is accelerators of other machines that train.
+    """
+    if name is None and gpus_per_trial:
+        name = "standard"
     if name is None:
         from studies.workbench import device_named  # loads torch
 

@@ -15,6 +15,7 @@ from search_spaces.presets import shared, single_task
 from search_spaces.task_spec import ArchitectureError
 from studies.config import SearchConfig
 from studies.errors import UsageError
+from studies.fidelity_choice import chosen_fidelity
 from studies.problem import problem_of
 
 Tiny = Callable[..., SearchConfig]
@@ -99,6 +100,27 @@ def test_a_study_may_have_a_name(tiny: Tiny) -> None:
 def test_settings_that_make_no_sense(tiny: Tiny, change: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="use"):
         tiny(**change)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"gpus_per_trial": 1.0}, "give --ray too"),
+        ({"ray": "local", "device": "cuda"}, "leave --device out"),
+        ({"ray": "local", "gpus_per_trial": 0.5, "device": "cpu"}, "leave --device out"),
+        ({"ray": "local", "deterministic": True}, "give --workers"),
+    ],
+)
+def test_runners_that_contradict_themselves(
+    tiny: Tiny, change: dict[str, object], told: str
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        tiny(**change)
+
+
+def test_on_a_clusters_accelerators_the_fidelity_is_theirs() -> None:
+    assert chosen_fidelity(None, "auto", gpus_per_trial=0.5).name == "standard"
+    assert chosen_fidelity("quick", "auto", gpus_per_trial=0.5).name == "quick"
 
 
 def test_no_data_and_unknown_axes(tiny: Tiny) -> None:

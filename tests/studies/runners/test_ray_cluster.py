@@ -150,7 +150,7 @@ def test_ctrl_c_queues_again_what_ran(
 def test_a_cluster_without_accelerators_says_so_at_once(cluster: TwoNodes, config: Config) -> None:
     begin = time.monotonic()
     with pytest.raises(StudyError, match="no room for a training with 1 accelerators"):
-        search(config(ray=cluster.address, gpus_per_trial=1.0))
+        search(config(ray=cluster.address, gpus_per_trial=1.0, device="auto"))
     assert time.monotonic() - begin < 30
     assert not ray.is_initialized()
 
