@@ -96,8 +96,8 @@ class SearchConfig:
             raise UsageError("gpus per trial are shared out by Ray: give --ray too")
         if self.ray and self.device not in ("auto", "cuda" if self.gpus_per_trial else "cpu"):
             raise UsageError(
-                f"device is {self.device!r}, but on a Ray cluster trainings are on accelerators where "
-                "--gpus-per-trial says so, and on processors otherwise: leave --device out"
+                f"device is {self.device!r}, but on a Ray cluster trainings are on accelerators "
+                "where --gpus-per-trial says so, and on processors otherwise: leave --device out"
             )
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"seed is {self.seed}, use 0 to {2**31 - 1}")

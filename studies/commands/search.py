@@ -37,7 +37,8 @@ def config_of(args: argparse.Namespace) -> SearchConfig:
     from studies.config import SearchConfig
     from studies.fidelity_choice import chosen_fidelity
 
-    fidelity = chosen_fidelity(args.fidelity, args.device, args.gpus_per_trial)
+    trained_on = "cpu" if args.ray else args.device
+    fidelity = chosen_fidelity(args.fidelity, trained_on, args.gpus_per_trial)
     data = tuple(args.data) or ("synthetic",)
     sources = tuple(open_source(spec, seed=args.seed, fidelity=fidelity) for spec in data)
     specs = chosen(tasks_of(sources), args.tasks) if args.tasks else default_tasks_of(sources)
