@@ -13,6 +13,7 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
+from studies.journal import Journal
 from studies.mirror_storage import MirrorStorage
 from studies.patience import Patience, Result
 
@@ -42,7 +43,7 @@ class PatientStorage(BaseStorage):
         def written(_: bool) -> None:
             self._together.going_on = True
             try:
-                if isinstance(self._storage, MirrorStorage):
+                if isinstance(self._storage, MirrorStorage | Journal):
                     self._storage.together(write)
                 else:
                     write()

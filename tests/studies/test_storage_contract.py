@@ -121,7 +121,10 @@ def test_trials_that_begin_with_all_they_have_are_read_the_same(any_storage: str
     store.fail(numbers[0], "failed", "cut off")
     with pytest.raises(TrialTakenError):
         other.attempt_on(numbers[0], 2)
-    assert load_study(any_storage).record(0).attempt == 1
+    with pytest.raises(TrialTakenError):
+        other.report_rung(numbers[0], 8, (1 / 3, 5e9), 0.1)
+    assert other.records() == store.records() == load_study(any_storage).records()
+    assert (other.record(0).attempt, other.record(0).rungs) == (1, ())
 
 
 def _in_processes(function: Callable[..., Any], url: str, count: int) -> list[Any]:
