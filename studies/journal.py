@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.storages.journal._storage import JournalOperation
+from optuna.trial import FrozenTrial
 
 from studies.errors import StudyError
 
@@ -69,6 +71,13 @@ class Journal(JournalStorage):
                     ended = error
         if ended is not None:
             raise ended
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        """A trial, whose attributes whoever asks may change, as Optuna does that wrote them."""
+        trial = copy.copy(super().get_trial(trial_id))
+        trial._user_attrs, trial._system_attrs = dict(trial._user_attrs), dict(trial._system_attrs)
+        trial.intermediate_values = dict(trial.intermediate_values)
+        return trial
 
     def _write_log(self, op_code: int, extra_fields: dict[str, Any]) -> None:
         logs = getattr(self._collecting, "logs", None)

@@ -205,14 +205,14 @@ class MirrorStorage(BaseStorage):
     def _running(self, trial_id: int | None = None) -> Iterator[None]:
         """Forgets its copy of a trial that another process ended, which took this one for gone.
 
-        Without an id it may be any that this process runs.
+        Without an id it may be any that had not ended.
         """
         try:
             yield
         except UpdateFinishedTrialError:
             with self._lock:
                 for trials in self._studies.values():
-                    wanted = trials.mine if trial_id is None else {trial_id}
+                    wanted = trials.mine | trials.foreign if trial_id is None else {trial_id}
                     for found in wanted & trials.numbers.keys():
                         trials.replace(self._backend.get_trial(found))
             raise
