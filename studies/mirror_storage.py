@@ -237,6 +237,9 @@ class _Replacing:
         self._lock.acquire()
         self._trials = next((t for t in self._studies.values() if self._id in t.numbers), None)
         known = self._trials.by_id(self._id) if self._trials else None
+        if known is not None and known.state.is_finished():  # not yet written, but collected
+            self._lock.release()
+            raise UpdateFinishedTrialError(f"trial {known.number} has ended")
         self._trial = copy.copy(known) if known else FrozenTrial.__new__(FrozenTrial)
         return self._trial
 
