@@ -54,6 +54,9 @@ class Journal(JournalStorage):
 
         Raises ``UpdateFinishedTrialError`` where one of the trials has ended.
         """
+        if getattr(self._collecting, "logs", None) is not None:
+            write()
+            return
         logs: list[dict[str, Any]] = []
         self._collecting.logs = logs
         try:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
@@ -28,6 +28,10 @@ from studies.trial_copies import TrialCopies
 #: Seconds until what other processes go on with is read again, and how many times longer than it
 #: takes: 256 running trials took 0.3 s.
 _EVERY_S, _PART = 0.5, 20
+
+
+_Change: TypeAlias = Callable[[FrozenTrial], None]
+_Changes: TypeAlias = list[tuple[int, _Change]]
 
 
 class MirrorStorage(BaseStorage):
@@ -46,11 +50,25 @@ class MirrorStorage(BaseStorage):
         self._backend = backend
         self._lock = threading.RLock()
         self._studies: dict[int, TrialCopies] = {}
+        self._together = threading.local()
 
     def together(self, write: Callable[[], None]) -> None:
-        """Commit once what ``write`` writes from this thread."""
-        with self._running():
-            self._backend.together(write)
+        """Commit once what ``write`` writes from this thread; only then it is read from here.
+
+        Raises ``UpdateFinishedTrialError`` where one of the trials has ended.
+        """
+        if getattr(self._together, "changes", None) is not None:
+            write()
+            return
+        changes: _Changes = []
+        self._together.changes = changes
+        try:
+            with self._running(changes):
+                self._backend.together(write)
+        finally:
+            self._together.changes = None
+        for trial_id, change in changes:
+            self._change(trial_id, change)
 
     # --- studies ------------------------------------------------------------------------------
 
@@ -107,47 +125,59 @@ class MirrorStorage(BaseStorage):
         param_value_internal: float,
         distribution: BaseDistribution,
     ) -> None:
-        with self._running(trial_id):
-            self._backend.set_trial_param(trial_id, param_name, param_value_internal, distribution)
         value = distribution.to_external_repr(param_value_internal)
-        with self._changed(trial_id) as trial:
+
+        def change(trial: FrozenTrial) -> None:
             trial._params = {**trial._params, param_name: value}
             trial._distributions = {**trial._distributions, param_name: distribution}
+
+        with self._changing(trial_id, change):
+            self._backend.set_trial_param(trial_id, param_name, param_value_internal, distribution)
 
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        with self._running(trial_id):
+        with self._running([(trial_id, _nothing)]):
             changed = self._backend.set_trial_state_values(trial_id, state, values)
         if not changed or state == TrialState.RUNNING:
             self._read_again(trial_id, mine=changed)
             return changed
-        with self._changed(trial_id) as trial:
+
+        def change(trial: FrozenTrial) -> None:
             trial.state = state
             trial.values = None if values is None else [float(value) for value in values]
             if state.is_finished():
                 trial.datetime_complete = datetime.now()
+
+        self._change(trial_id, change)
         return True
 
     def set_trial_intermediate_value(
         self, trial_id: int, step: int, intermediate_value: float
     ) -> None:
-        with self._running(trial_id):
-            self._backend.set_trial_intermediate_value(trial_id, step, intermediate_value)
-        with self._changed(trial_id) as trial:
+        def change(trial: FrozenTrial) -> None:
             trial.intermediate_values = {**trial.intermediate_values, step: intermediate_value}
 
+        with self._changing(trial_id, change):
+            self._backend.set_trial_intermediate_value(trial_id, step, intermediate_value)
+
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
-        with self._running(trial_id):
+        kept = copy.deepcopy(value)
+
+        def change(trial: FrozenTrial) -> None:
+            trial._user_attrs = {**trial._user_attrs, key: kept}
+
+        with self._changing(trial_id, change):
             self._backend.set_trial_user_attr(trial_id, key, value)
-        with self._changed(trial_id) as trial:
-            trial._user_attrs = {**trial._user_attrs, key: copy.deepcopy(value)}
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
-        with self._running(trial_id):
+        kept = copy.deepcopy(value)
+
+        def change(trial: FrozenTrial) -> None:
+            trial._system_attrs = {**trial._system_attrs, key: kept}
+
+        with self._changing(trial_id, change):
             self._backend.set_trial_system_attr(trial_id, key, value)
-        with self._changed(trial_id) as trial:
-            trial._system_attrs = {**trial._system_attrs, key: copy.deepcopy(value)}
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -162,7 +192,7 @@ class MirrorStorage(BaseStorage):
         with self._lock:
             trials = next((t for t in self._studies.values() if trial_id in t.numbers), None)
             if trials is not None and trial_id not in trials.foreign:
-                return trials.by_id(trial_id)
+                return _apart(trials.by_id(trial_id))
         return self._backend.get_trial(trial_id)
 
     def get_all_trials(
@@ -198,52 +228,56 @@ class MirrorStorage(BaseStorage):
     def _trials(self, study_id: int) -> TrialCopies:
         return self._studies.setdefault(study_id, TrialCopies())
 
-    def _changed(self, trial_id: int) -> _Replacing:
-        return _Replacing(self._lock, self._studies, trial_id)
-
     @contextmanager
-    def _running(self, trial_id: int | None = None) -> Iterator[None]:
-        """Forgets its copy of a trial that another process ended, which took this one for gone.
-
-        Without an id it may be any that had not ended.
-        """
-        try:
+    def _changing(self, trial_id: int, change: _Change) -> Iterator[None]:
+        """Changes the copy of a trial once the database has it, or all is committed together."""
+        changes: _Changes | None = getattr(self._together, "changes", None)
+        if changes is not None:
             yield
-        except UpdateFinishedTrialError:
-            with self._lock:
-                for trials in self._studies.values():
-                    wanted = trials.mine | trials.foreign if trial_id is None else {trial_id}
-                    for found in wanted & trials.numbers.keys():
-                        trials.replace(self._backend.get_trial(found))
-            raise
+            changes.append((trial_id, change))
+            return
+        with self._running([(trial_id, change)]):
+            yield
+        self._change(trial_id, change)
 
-    def _read_again(self, trial_id: int, *, mine: bool) -> None:
+    def _change(self, trial_id: int, change: _Change) -> None:
         with self._lock:
             for trials in self._studies.values():
                 if trial_id in trials.numbers:
-                    trial = self._backend.get_trial(trial_id)
-                    trials.own(trial) if mine else trials.take([trial])
+                    trial = copy.copy(trials.by_id(trial_id))
+                    change(trial)
+                    trials.replace(trial)
+
+    @contextmanager
+    def _running(self, changes: _Changes) -> Iterator[None]:
+        """Reads again what another process ended, which took this one for gone."""
+        try:
+            yield
+        except UpdateFinishedTrialError:
+            for trial_id in sorted({trial_id for trial_id, _ in changes}):
+                trial = self._backend.get_trial(trial_id)
+                with self._lock:
+                    for trials in self._studies.values():
+                        if trial_id in trials.numbers:
+                            trials.replace(trial)
+            raise
+
+    def _read_again(self, trial_id: int, *, mine: bool) -> None:
+        trial = self._backend.get_trial(trial_id)
+        with self._lock:
+            for trials in self._studies.values():
+                if trial_id in trials.numbers:
+                    trials.own(trial) if mine else trials.see(trial)
 
 
-class _Replacing:
-    """Hands out a copy of a trial to change, and puts it in the trial's place."""
+def _apart(trial: FrozenTrial) -> FrozenTrial:
+    """A copy, in which Optuna may write what it writes to the storage."""
+    trial = copy.copy(trial)
+    trial._params, trial._distributions = dict(trial._params), dict(trial._distributions)
+    trial._user_attrs, trial._system_attrs = dict(trial._user_attrs), dict(trial._system_attrs)
+    trial.intermediate_values = dict(trial.intermediate_values)
+    return trial
 
-    def __init__(
-        self, lock: threading.RLock, studies: dict[int, TrialCopies], trial_id: int
-    ) -> None:
-        self._lock, self._studies, self._id = lock, studies, trial_id
 
-    def __enter__(self) -> FrozenTrial:
-        self._lock.acquire()
-        self._trials = next((t for t in self._studies.values() if self._id in t.numbers), None)
-        known = self._trials.by_id(self._id) if self._trials else None
-        if known is not None and known.state.is_finished():  # not yet written, but collected
-            self._lock.release()
-            raise UpdateFinishedTrialError(f"trial {known.number} has ended")
-        self._trial = copy.copy(known) if known else FrozenTrial.__new__(FrozenTrial)
-        return self._trial
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and self._trials is not None:
-            self._trials.replace(self._trial)
-        self._lock.release()
+def _nothing(_: FrozenTrial) -> None:
+    """No change."""

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -96,12 +96,13 @@ class Patience:
     def _told(self) -> Iterator[None]:
         """By a thread beside the call: drivers and file locks wait within it, unseen from here."""
         text = (
-            f"storage {shown(self.url)} is locked or away, waiting up to {self.limit_s:g} s for it"
+            f"waiting for storage {shown(self.url)}; if it is locked or away, "
+            f"up to {self.limit_s:g} s"
         )
         call = _Call(tell=self.tell, text=text)
-        if self.limit_s > _TOLD_AFTER_S:
-            _WATCH.add(call)
         try:
+            if self.limit_s > _TOLD_AFTER_S:
+                _WATCH.add(call)
             yield
         finally:
             _WATCH.remove(call)
@@ -124,21 +125,24 @@ class _Watch:
 
     def __init__(self) -> None:
         self._calls: dict[_Call, None] = {}
-        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def add(self, call: _Call) -> None:
         """A call begins."""
         self._calls[call] = None
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._look, daemon=True)
-                    self._thread.start()
+        if self._thread is None or not self._thread.is_alive():  # it is not after a fork
+            thread = threading.Thread(target=self._look, daemon=True)
+            with suppress(RuntimeError):  # no more threads: then nothing is told
+                thread.start()  # a second one, begun at the same time, does no harm
+                self._thread = thread
 
     def remove(self, call: _Call) -> None:
         """A call has ended; one that was not added does no harm."""
         self._calls.pop(call, None)
+
+    def forget(self) -> None:
+        """Forget all calls: they are another process's."""
+        self._calls.clear()
 
     def _look(self) -> None:
         while True:
@@ -146,10 +150,13 @@ class _Watch:
             for call in list(self._calls):
                 late = time.monotonic() - call.began >= _TOLD_AFTER_S
                 if late and self._calls.pop(call, call) is None:
-                    call.tell(call.text)
+                    with suppress(Exception):  # whoever listens is gone: others are still told
+                        call.tell(call.text)
 
 
 _WATCH = _Watch()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_WATCH.forget)
 
 
 def _pauses() -> Iterator[float]:

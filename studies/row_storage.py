@@ -22,8 +22,8 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 #: A table of attributes of trials.
 _Table: TypeAlias = type[models.TrialUserAttributeModel] | type[models.TrialSystemAttributeModel]
-#: Values by table, trial id and name.
-_Attributes: TypeAlias = dict[_Table, dict[int, dict[str, Any]]]
+#: Values as JSON by table, trial id and name.
+_Attributes: TypeAlias = dict[_Table, dict[int, dict[str, str]]]
 #: On a session: the attributes that are to be written together.
 _TOGETHER = "together"
 
@@ -58,6 +58,7 @@ class RowStorage(RDBStorage):
         attributes: _Attributes = {}
         session.info[_TOGETHER] = attributes
         try:
+            self._lock_writers(session)
             write()
             self._write_attributes(session, attributes)
             session.info[_TOGETHER] = None
@@ -68,6 +69,16 @@ class RowStorage(RDBStorage):
         finally:
             session.info[_TOGETHER] = None
             session.close()
+
+    def delete_study(self, study_id: int) -> None:
+        """Delete a study; raises ``KeyError`` where there is none."""
+        self._compatible = {
+            known: d for known, d in self._compatible.items() if known[0] != study_id
+        }
+        super().delete_study(study_id)
+
+    def _lock_writers(self, session: Session) -> None:
+        """Nothing where rows can be locked."""
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Write a value on a running trial."""
@@ -84,17 +95,34 @@ class RowStorage(RDBStorage):
         attributes: _Attributes | None = self.scoped_session().info.get(_TOGETHER)
         if attributes is None:
             return False
-        attributes.setdefault(table, {}).setdefault(trial_id, {})[key] = value
+        attributes.setdefault(table, {}).setdefault(trial_id, {})[key] = json.dumps(value)
         return True
 
     def _write_attributes(self, session: Session, attributes: _Attributes) -> None:
         trial_ids = {trial_id for values in attributes.values() for trial_id in values}
         for trial_id in sorted(trial_ids):
-            trial: Any = models.TrialModel.find_or_raise_by_id(trial_id, session)
-            self.check_trial_is_updatable(trial_id, trial.state)
+            state = session.scalar(
+                select(models.TrialModel.state)
+                .where(models.TrialModel.trial_id == trial_id)
+                .with_for_update()
+            )
+            if state is None:
+                raise KeyError(f"there is no trial of id {trial_id}")
+            self.check_trial_is_updatable(trial_id, state)
         for table, by_trial in attributes.items():
-            rows = [row for trial_id, values in by_trial.items() for row in _rows(trial_id, values)]
+            rows = [
+                {"trial_id": trial_id, "key": name, "value_json": text}
+                for trial_id, values in by_trial.items()
+                for name, text in values.items()
+            ]
             session.execute(_upsert(self.engine.name, table), rows)
+
+    def _create_new_trial(
+        self, study_id: int, template_trial: FrozenTrial | None = None
+    ) -> FrozenTrial:
+        made = super()._create_new_trial(study_id, template_trial)
+        self._compatible |= {(study_id, name): d for name, d in made.distributions.items()}
+        return made
 
     def _get_prepared_new_trial(
         self, study_id: int, template_trial: FrozenTrial | None, session: Session
@@ -114,10 +142,7 @@ class RowStorage(RDBStorage):
                 for name, distribution in template_trial.distributions.items()
             )
         ):
-            made = super()._get_prepared_new_trial(study_id, template_trial, session)
-            if template_trial is not None:
-                known |= {(study_id, n): d for n, d in template_trial.distributions.items()}
-            return made
+            return super()._get_prepared_new_trial(study_id, template_trial, session)
         trial = models.TrialModel(
             study_id=study_id,
             number=None,

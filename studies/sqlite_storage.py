@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from optuna.trial import TrialState
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from studies.row_storage import RowStorage
 
@@ -28,3 +29,6 @@ class SqliteStorage(RowStorage):
             return super().set_trial_state_values(trial_id, state, values)
         finally:
             self.scoped_session.remove()
+
+    def _lock_writers(self, session: Session) -> None:
+        session.execute(text("BEGIN IMMEDIATE"))

@@ -372,8 +372,8 @@ class StudyStore:
     def _write(self, number: int, write: Callable[[optuna.Trial], None]) -> None:
         """Write on a trial that this process runs, all at once where the storage can."""
         with self._of_mine(number):
-            trial = self._trial(number)
-            self._storage.together(lambda: write(trial))
+            # another trial each time: it remembers what was to be written
+            self._storage.together(lambda: write(self._trial(number)))
 
     def _tell(
         self, number: int, values: list[float] | None = None, state: TrialState | None = None

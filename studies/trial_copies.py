@@ -24,6 +24,7 @@ class TrialCopies:
         self.last_id = -1
         self.read_again_at = 0.0
         self.mine: set[int] = set()
+        self._dense = 0  # all numbers below are here
         self._order: list[FrozenTrial] | None = None
         self._names: dict[str, str] = {}
         self._distributions: dict[str, BaseDistribution] = {}
@@ -32,8 +33,8 @@ class TrialCopies:
         """A trial that this process runs, or has put on the queue."""
         if trial.state == TrialState.RUNNING:
             self.mine.add(trial._trial_id)
-            if len(self.by_number) == trial.number:  # all before it are here
-                self.last_id = max(self.last_id, trial._trial_id)
+        if trial.number == self._dense:  # all before it are here
+            self.last_id = max(self.last_id, trial._trial_id)
         self._put(trial)
 
     def is_newest(self, trial_id: int) -> bool:
@@ -41,11 +42,15 @@ class TrialCopies:
         return 0 <= trial_id <= self.last_id
 
     def take(self, trials: Sequence[FrozenTrial]) -> None:
-        """Trials as they were just read; the copies of this process's own stay."""
+        """All trials newer than the newest one, and maybe others, as they were just read."""
         for trial in trials:
-            if trial._trial_id not in self.mine:
-                self._put(trial)
+            self.see(trial)
             self.last_id = max(self.last_id, trial._trial_id)
+
+    def see(self, trial: FrozenTrial) -> None:
+        """A trial as it was just read; the copy of one that this process runs stays."""
+        if trial._trial_id not in self.mine:
+            self._put(trial)
 
     def replace(self, trial: FrozenTrial) -> None:
         """The same trial, changed by this process."""
@@ -75,8 +80,11 @@ class TrialCopies:
             self.foreign.discard(trial._trial_id)
         else:
             self.foreign.add(trial._trial_id)
-        if self._order is not None and before is not None and trial.number < len(self._order):
-            self._order[trial.number] = trial
+        while self._dense in self.by_number:
+            self._dense += 1
+        order = self._order or []
+        if trial.number < len(order) and order[trial.number] is before:
+            order[trial.number] = trial
         else:
             self._order = None
 

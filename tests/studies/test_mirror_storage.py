@@ -188,3 +188,67 @@ def test_what_runs_here_is_not_read_again(
     opened().create_new_trial(study)
     assert len(storage.get_all_trials(study)) == 6
     assert read == [1]
+
+
+def _numbers(storage: MirrorStorage, study: int) -> list[int]:
+    return [trial.number for trial in storage.get_all_trials(study, deepcopy=False)]
+
+
+def test_trials_of_others_between_those_of_this_process_are_not_missed(
+    opened: Callable[[], MirrorStorage],
+) -> None:
+    one, two = opened(), opened()
+    study = one.create_new_study(_DIRECTIONS, "study")
+    for _ in range(4):
+        one.create_new_trial(study)
+    assert _numbers(one, study) == [0, 1, 2, 3]
+    two.create_new_trial(study)
+    waiting = create_trial(state=TrialState.WAITING)
+    one.create_new_trial(study, waiting)
+    last = one.create_new_trial(study, waiting)
+    one.set_trial_state_values(last, TrialState.RUNNING)
+    for _ in range(2):
+        assert _numbers(one, study) == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_trials_of_others_before_one_that_another_took_are_not_missed(
+    opened: Callable[[], MirrorStorage],
+) -> None:
+    one, two = opened(), opened()
+    study = one.create_new_study(_DIRECTIONS, "study")
+    one.create_new_trial(study)
+    two.create_new_trial(study)
+    taken = one.create_new_trial(study, create_trial(state=TrialState.WAITING))
+    two.get_all_trials(study)
+    assert two.set_trial_state_values(taken, TrialState.RUNNING)
+    assert not one.set_trial_state_values(taken, TrialState.RUNNING)
+    assert _numbers(one, study) == [0, 1, 2]
+
+
+def test_what_optuna_writes_in_a_trial_that_it_got_changes_no_other_copy(
+    opened: Callable[[], MirrorStorage],
+) -> None:
+    storage = opened()
+    study = storage.create_new_study(_DIRECTIONS, "study")
+    trial = storage.create_new_trial(study)
+    storage.get_trial(trial).user_attrs["never"] = "written"
+    assert storage.get_trial(trial).user_attrs == {}
+
+
+def test_what_could_not_be_written_together_is_not_read_either(
+    opened: Callable[[], MirrorStorage],
+) -> None:
+    storage = opened()
+    study = storage.create_new_study(_DIRECTIONS, "study")
+    trial = storage.create_new_trial(study)
+
+    def write() -> None:
+        storage.set_trial_user_attr(trial, "one", 1)
+        storage.set_trial_intermediate_value(trial, 8, 0.5)
+        raise OSError("cut off")
+
+    with pytest.raises(OSError, match="cut off"):
+        storage.together(write)
+    for seen in (storage, opened()):
+        assert seen.get_trial(trial).user_attrs == {}
+        assert seen.get_trial(trial).intermediate_values == {}

@@ -111,8 +111,22 @@ def test_what_passes_is_tried_until_the_time_is_up(monkeypatch: pytest.MonkeyPat
     assert 2 < len(calls) < 20
     (line,) = told
     assert line == (
-        "storage postgresql://me:***@host/db is locked or away, waiting up to 1 s for it"
+        "waiting for storage postgresql://me:***@host/db; if it is locked or away, up to 1 s"
     )
+
+
+def test_who_cannot_tell_any_more_does_not_keep_others_from_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(studies.patience, "_TOLD_AFTER_S", 0.1)
+    told: list[str] = []
+
+    def gone(text: str) -> None:
+        raise BrokenPipeError(text)
+
+    for tell in (gone, told.append):
+        Patience(url="sqlite://", limit_s=5.0, tell=tell).call(lambda _: time.sleep(0.6))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(

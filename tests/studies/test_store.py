@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,3 +238,33 @@ def test_a_vector_that_does_not_fit_the_objectives(store: StudyStore) -> None:
     number, _ = store.ask(_SPACE, RandomSampler(seed=3))
     with pytest.raises(StudyError, match="1 values at rung 0: the study has 2 objectives"):
         store.report_rung(number, 0, (1.0,))
+
+
+@pytest.mark.parametrize("locked_by", ["a writer", "a reader"])
+def test_what_is_written_together_is_all_there_once_a_lock_is_gone(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked_by: str
+) -> None:
+    monkeypatch.setattr("studies.storage._LOCK_TIMEOUT_S", 0.1)
+    objectives = objectives_named(["delta_m"], _TASKS)
+    store = create_study(url, "one", objectives, _SETTINGS)
+    number, _ = store.ask(_SPACE, RandomSampler(seed=0))
+
+    def while_locked(write: Callable[[], None]) -> None:
+        other = sqlite3.connect(tmp_path / "study.db", check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE" if locked_by == "a writer" else "BEGIN")
+        other.execute("SELECT * FROM trials").fetchone()
+        release = threading.Timer(0.6, other.close)
+        release.start()
+        begin = time.monotonic()
+        write()
+        assert time.monotonic() - begin > 0.4
+        release.join()
+
+    while_locked(lambda: store.report_rung(number, 8, (1 / 3,), 0.1))
+    while_locked(lambda: store.refuse(number, "refused", "too dear", {"30 tops": 0.5}))
+    for seen in (store, load_study(url)):
+        (trial,) = seen._trials()
+        assert trial.constraints == {"30 tops": 0.5}
+        assert trial.intermediate_values == {8: 1 / 3}
+        assert trial.user_attrs["reason"] == "too dear"
+    assert load_study(url).records() == store.records()
