@@ -78,7 +78,7 @@ class CandidatePool:
         return self._candidates(list(params), self._costs(params))
 
     def candidates(self, front: Sequence[tuple[int, Params]], count: int) -> Candidates:
-        """What to choose from after ``count`` trials; empty where no draw was feasible.
+        """What to choose from after ``count`` trials or choices; empty where nothing is feasible.
 
         ``front`` is each member's place, which stays the same, with its parameters.
         """
@@ -106,8 +106,7 @@ class CandidatePool:
             for block in range(oldest, oldest + blocks)
         }
         period = int(slowed / _NEIGHBOURS_RENEWAL)
-        members = sorted(front, key=lambda member: member[0] * _GOLDEN % 1)
-        for number, params in members[:_MEMBERS]:  # a new one takes the place of one at most
+        for number, params in _some(front, period):
             beside = partial(self._space.mutate, params)
             wanted[f"near {number} in {period}"] = (beside, _NEIGHBOURS)
         return wanted
@@ -155,6 +154,17 @@ class CandidatePool:
 
     def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))
+
+
+def _some(front: Sequence[tuple[int, Params]], period: int) -> Sequence[tuple[int, Params]]:
+    """Members whose neighbours are drawn: both ends, and others, which change with the period.
+
+    A new one takes the place of one at most.
+    """
+    if len(front) <= _MEMBERS:
+        return front
+    between = sorted(front[1:-1], key=lambda member: (member[0] + period) * _GOLDEN % 1)
+    return [front[0], front[-1], *between[: _MEMBERS - 2]]
 
 
 def _slowed(count: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Protocol, TypeAlias
 
 from optuna.distributions import BaseDistribution
@@ -50,7 +50,7 @@ class Tried:
     def __init__(self, space: CandidateSpace) -> None:
         self._space = space
         self._keys: set[Hashable] = set()
-        self._values: dict[tuple[str, ...], set[tuple[Value, ...]]] = {}
+        self._values: dict[frozenset[str], set[tuple[Value, ...]]] = {}
 
     def add(self, params: Params, *, whole: bool) -> None:
         """Remember what a trial used; without parameters it says nothing.
@@ -62,12 +62,17 @@ class Tried:
         self._keys.add(self._space.key(params))
         if not whole:
             return
-        names = tuple(sorted(params))
-        self._values.setdefault(names, set()).add(tuple(params[name] for name in names))
+        self._values.setdefault(frozenset(params), set()).add(_values_of(params, params))
 
     def __contains__(self, params: Params) -> bool:
-        return self._space.key(params) in self._keys or any(
-            all(name in params for name in names)
-            and tuple(params[name] for name in names) in values
+        if self._space.key(params) in self._keys:
+            return True
+        there = params.keys()
+        return any(
+            names <= there and _values_of(params, names) in values
             for names, values in self._values.items()
         )
+
+
+def _values_of(params: Params, names: Iterable[str]) -> tuple[Value, ...]:
+    return tuple(params[name] for name in sorted(names))

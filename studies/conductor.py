@@ -152,8 +152,9 @@ class Conductor:
         ``LATER`` where another process was faster.
         """
         records = self._store.records()
-        for axis in self.screening.learn(records):
-            self._observer.message(axis.sentence(self.problem.objectives[0].unit))
+        if self._halving.rungs[0] == 0:
+            for axis in self.screening.learn(records):
+                self._observer.message(axis.sentence(self.problem.objectives[0].unit))
         for proposal in self._proposals.propose(self._store, records):
             if proposal.accepted:
                 return self._begin(proposal) if self._is_wanted(proposal) else LATER

@@ -43,7 +43,7 @@ _FEASIBLE = -1
 class Outlook:
     """What is believed of C candidates: mean and deviation, (C, M), and the chance to be feasible.
 
-    ``front`` (F, M) has what others are believed to reach, ``reference`` is (M,).
+    ``front`` (F, M) has what others reached or are believed to, ``reference`` is (M,).
     """
 
     mean: Array

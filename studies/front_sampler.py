@@ -42,7 +42,7 @@ _MOST_SHOWN = 500
 _AT_ONCE = 32
 #: Candidates that each further one is chosen from.
 _PER_CHOICE = 16
-#: Where so many are evaluated at a time, the first draws are made as if one of them had ended.
+#: Of so many that are awaited one counts as ended, so that even the first have more to choose from.
 _DRAWN_FOR = 8
 
 
@@ -61,9 +61,9 @@ class FrontSampler(optuna.samplers.BaseSampler):
     ``space`` is what candidates are drawn from. Without one it is what the study's trials asked
     for, so that the very first trial is random and unchecked, and parameters may depend on others.
     What is proposed follows from the seed and the study's trials, also with another sampler object
-    of the same arguments; where 32 or more are evaluated at a time some are chosen ahead, which
-    another object would choose anew. Where nothing new is found, as in a space that was tried out,
-    parameters are drawn at random: only then a candidate comes twice.
+    of the same arguments; where more than 32 are evaluated at a time it depends on what this object
+    saw, too, as some are chosen ahead. Where nothing new is found, as in a space that was tried
+    out, parameters are drawn at random: only then a candidate comes twice.
 
     Raises ``UsageError`` for ``known`` objectives that a study has not.
     """
@@ -231,7 +231,7 @@ class _View:
         self._tried = Tried(space)
         self._learnt = 0
         self._ahead: deque[Params] = deque()
-        self._ended, self._choices, self._most_drawn = 0, 0.0, 0
+        self._ended, self._choices, self._latest = 0, 0.0, 0
 
     def learn(self, finished: Sequence[Outcome]) -> None:
         """Take in the trials that have ended since."""
@@ -267,14 +267,18 @@ class _View:
         return chosen[0] if chosen else next(filter(is_new, self._pool.spare(count)), {})
 
     def _drawn(self, ended: int, awaited: int) -> int:
-        """Trials that the pool is drawn for: with every choice it changes as much as with a trial.
+        """Trials that the pool is drawn for.
 
-        It never goes back, or what was drawn would be drawn again.
+        Where many are awaited it changes as much with a choice as else with a trial, and does not
+        go back, or what was drawn would be drawn again.
         """
-        self._choices += (ended - self._ended) / (1 + awaited // _AT_ONCE)
+        if awaited < _AT_ONCE:
+            self._choices = self._latest = ended
+        else:
+            self._choices += (ended - self._ended) / (1 + awaited // _AT_ONCE)
+            self._latest = max(self._latest, int(self._choices) + awaited // _DRAWN_FOR)
         self._ended = ended
-        self._most_drawn = max(self._most_drawn, int(self._choices) + awaited // _DRAWN_FOR)
-        return self._most_drawn
+        return self._latest
 
     def _chosen(
         self,
@@ -295,7 +299,10 @@ class _View:
         new = (place for place in places if is_new(candidates.params[place]))
         more = len(awaited) // _AT_ONCE
         if outlook and more:
-            promising = np.array(list(islice(new, (1 + more) * _PER_CHOICE)), dtype=np.intp)
+            several = islice(new, (1 + more) * _PER_CHOICE)
+            # the pool may hold a candidate twice
+            once = {self.space.key(candidates.params[place]): place for place in several}
+            promising = np.array(list(once.values()), dtype=np.intp)
             return [
                 candidates.params[place]
                 for place in promising[outlook.of(promising).greedy(1 + more)]

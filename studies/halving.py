@@ -21,12 +21,13 @@ MO-ASHA (Schmucker et al., arXiv 2106.12639) in its stopping form; with one obje
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import optuna
+from numpy.typing import NDArray
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -34,8 +35,8 @@ from studies.errors import UsageError
 from studies.ranking import Array, nondominated_ranks, spread_order
 from studies.rungs import RungRecord, read_rungs, write_rung
 
-#: Waiting trials have no results, and a failed one is begun again as another trial.
-_COUNTED = (TrialState.RUNNING, TrialState.COMPLETE, TrialState.PRUNED)
+#: Those that count beside running ones: a failed one is begun again as another trial.
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,21 +57,72 @@ class Standing:
         return self.ahead < self.places
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Reached:
-    """Values of a trial by rung, and by how much its broken constraints are broken together."""
+class _Rung:
+    """Trials that reached a rung: numbers (N,), losses (N, M) and by how much constraints break.
 
-    number: int
-    values: Mapping[int, tuple[float, ...]]
-    violation: float
+    Losses are lower where better, NaN where a trial has not as many values as there are objectives.
+    """
 
-    @classmethod
-    def of(cls, trial: FrozenTrial) -> _Reached:
-        return cls(
-            number=trial.number,
-            values={rung.samples: rung.values for rung in read_rungs(trial.user_attrs)},
-            violation=sum(max(0.0, c) for c in trial.constraints.values()),
+    def __init__(self, signs: Array) -> None:
+        self._signs = signs
+        self.numbers = np.zeros(0, dtype=np.intp)
+        self.losses = np.zeros((0, len(signs)))
+        self.violations = np.zeros(0)
+
+    def and_also(self, trials: Sequence[FrozenTrial], rung: int) -> _Rung:
+        """These, and those of some trials that reached it."""
+        reached = [
+            (trial, record.values)
+            for trial in trials
+            for record in read_rungs(trial.user_attrs)
+            if record.samples == rung
+        ]
+        unknown = (math.nan,) * len(self._signs)
+        values = [v if len(v) == len(unknown) else unknown for _, v in reached]
+        broken = [sum(max(0.0, c) for c in trial.constraints.values()) for trial, _ in reached]
+        both = _Rung(self._signs)
+        both.numbers = np.append(self.numbers, [trial.number for trial, _ in reached]).astype(int)
+        both.losses = np.concatenate(
+            [self.losses, np.array(values).reshape(-1, len(unknown)) * self._signs]
         )
+        both.violations = np.append(self.violations, broken)
+        return both
+
+    def where(self, these: NDArray[np.bool_]) -> _Rung:
+        """Some of them."""
+        some = _Rung(self._signs)
+        some.numbers, some.losses = self.numbers[these], self.losses[these]
+        some.violations = self.violations[these]
+        return some
+
+
+class _Ended:
+    """Trials of one study that have ended: each is read once, 10,000 of them take 0.1 s."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study._storage, study._study_id
+        self._signs = np.array(
+            [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
+        )
+        self._seen = 0
+        self._open: list[int] = []
+        self._rungs: dict[int, _Rung] = {}
+
+    def belongs_to(self, study: optuna.Study) -> bool:
+        """Whether this is about a study."""
+        return self._study == (study._storage, study._study_id)
+
+    def at(self, rung: int, rungs: Sequence[int], trials: Sequence[FrozenTrial]) -> _Rung:
+        """All trials of the study that reached a rung."""
+        numbers = [*self._open, *range(self._seen, len(trials))]
+        self._seen = len(trials)
+        self._open = [n for n in numbers if not trials[n].state.is_finished()]
+        ended = [trials[n] for n in numbers if trials[n].state in _ENDED]
+        for each in rungs if ended else ():
+            known = self._rungs.get(each, _Rung(self._signs))
+            self._rungs[each] = known.and_also(ended, each)
+        running = [trials[n] for n in self._open if trials[n].state == TrialState.RUNNING]
+        return self._rungs.get(rung, _Rung(self._signs)).and_also(running, rung)
 
 
 class FrontHalving:
@@ -90,7 +142,7 @@ class FrontHalving:
             raise UsageError(f"reduction {reduction}: give a number above 1, such as 3")
         self.rungs = tuple(rungs)
         self.reduction = reduction
-        self._ended: dict[int, tuple[FrozenTrial, _Reached]] = {}
+        self._ended: _Ended | None = None
 
     def report(
         self, trial: optuna.Trial, rung: int, values: Sequence[float], seconds: float = 0.0
@@ -116,21 +168,19 @@ class FrontHalving:
         ``UsageError`` where it did not report.
         """
         self._check(rung)
-        there = [
-            reached
-            for reached in map(self._reached, _counted(trial.study))
-            if rung in reached.values
-            and (below is None or reached.number < below or reached.number == trial.number)
-        ]
-        numbers = [reached.number for reached in there]
-        if trial.number not in numbers:
+        study = trial.study
+        if self._ended is None or not self._ended.belongs_to(study):
+            self._ended = _Ended(study)
+        there = self._ended.at(rung, self.rungs, study.get_trials(deepcopy=False))
+        if below is not None:
+            there = there.where((there.numbers < below) | (there.numbers == trial.number))
+        (mine,) = np.nonzero(there.numbers == trial.number)
+        if not len(mine):
             raise UsageError(f"trial {trial.number} has no values at rung {rung}: report them")
-        losses = _losses([reached.values[rung] for reached in there], trial.study)
-        violations = np.array([reached.violation for reached in there])
-        ahead = places_ahead(losses, violations, numbers.index(trial.number))
-        last = rung == self.rungs[-1]
-        places = len(there) if last else places_at_rung(len(there), self.reduction)
-        return Standing(reached=len(there), ahead=ahead, places=places)
+        ahead = places_ahead(there.losses, there.violations, int(mine[0]))
+        reached, last = len(there.numbers), rung == self.rungs[-1]
+        places = reached if last else places_at_rung(reached, self.reduction)
+        return Standing(reached=reached, ahead=ahead, places=places)
 
     def why_stopped(self, standing: Standing, rung: int) -> str:
         """The reason of a trial that does not go on, in half a sentence."""
@@ -138,16 +188,6 @@ class FrontHalving:
             f"after {rung} of {self.rungs[-1]} samples {standing.ahead} of the {standing.reached} "
             f"that got there come before it, the first {standing.places} go on"
         )
-
-    def _reached(self, trial: FrozenTrial) -> _Reached:
-        """What a trial reached; of one that ended it is read once, from 10,000 it takes 0.1 s."""
-        known = self._ended.get(trial._trial_id)
-        if known is not None and known[0] is trial:
-            return known[1]
-        reached = _Reached.of(trial)
-        if trial.state.is_finished():
-            self._ended[trial._trial_id] = trial, reached
-        return reached
 
     def _check(self, rung: int) -> None:
         if rung not in self.rungs:
@@ -177,14 +217,3 @@ def places_ahead(losses: Array, violations: Array, index: int) -> int:
     in_layer = int(np.flatnonzero(layer[spread_order(group[layer])] == me)[0])
     before = (violations < violations[index]).sum() + (ranks < ranks[me]).sum()
     return int(before) + in_layer
-
-
-def _counted(study: optuna.Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=_COUNTED)
-
-
-def _losses(values: Sequence[Sequence[float]], study: optuna.Study) -> Array:
-    """Values of (N,) trials as (N, M), lower is better; NaN where there are not M of them."""
-    signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
-    unknown = (math.nan,) * len(signs)
-    return np.array([v if len(v) == len(signs) else unknown for v in values]) * signs

@@ -100,7 +100,7 @@ class Proposals:
         """One proposal after the other, bounded; ends early where nothing new is found.
 
         What is proposed depends on the study's seed and its trials alone, however often it was
-        stopped.
+        stopped, where no more than 32 train at a time.
         """
         for attempt in range(_MOST_PROPOSALS):
             if attempt:

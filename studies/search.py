@@ -32,8 +32,8 @@ from studies.workbench import device_named, open_workbench
 
 _SHARED = "shared weights"
 _MEASURED_BESIDE = (
-    "latency is measured on this machine while other networks train, so it comes out longer than "
-    "alone; one worker measures it undisturbed"
+    "latency is measured where this command runs, while networks may train there, so it comes out "
+    "longer than alone; without --workers and --ray it is measured undisturbed"
 )
 #: Seconds between two looks at what another command makes.
 _POLL_S = 1.0
@@ -103,7 +103,7 @@ class Search:
             return
         with self.runner:
             self._prepare(store, deadline)
-            if self.proposals.measures and self.runner.workers > 1:
+            if self.proposals.measures and (self.runner.workers > 1 or self.config.ray):
                 self.observer.message(_MEASURED_BESIDE)
             gc.freeze()  # modules: looking through them for garbage takes half a second each time
             with _interruptible(self.conductor):

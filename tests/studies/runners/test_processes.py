@@ -185,7 +185,12 @@ def test_a_cache_that_is_cut_short_ends_the_search_and_is_made_anew_by_the_next_
 
 def test_latency_that_is_measured_beside_trainings_is_told(config: Config, log: Log) -> None:
     search(config(trials=1, budget=Budget.parse(["9000ms"])), log)
-    assert any("so it comes out longer than alone" in event for event in log.events)
+    told = "so it comes out longer than alone"
+    assert any(told in event for event in log.events)
+    log.events.clear()
+    search(config(trials=1), log)
+    search(config(trials=2, workers=1, budget=Budget.parse(["9000ms"])), log)
+    assert not any(told in event for event in log.events)
 
 
 def test_workers_that_cannot_begin_are_told_in_one_line(
