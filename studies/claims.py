@@ -24,16 +24,16 @@ class Claims:
         if self._is_others(what):
             return False
         bell, door = f"{what}, bell", f"{what}, door"
-        self._store.claim(bell)
+        self._store.runs.claim(bell)
         if self._is_others(door):
             return False
-        self._store.claim(door)
+        self._store.runs.claim(door)
         if self._is_others(bell):
             return False
-        self._store.claim(what)
+        self._store.runs.claim(what)
         return True
 
     def _is_others(self, what: str) -> bool:
         """Whether another run that is still there wrote its name last."""
-        owner = self._store.claimed(what)
+        owner = self._store.runs.claimed(what)
         return owner is not None and owner != self._store.owner and not self._lost.is_gone(owner)

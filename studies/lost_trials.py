@@ -42,7 +42,7 @@ class LostTrials:
         """All runs' counts, read now and then: they stand among the notes of all trials."""
         now = time.monotonic()
         if self._beats_read is None or now - self._beats_read[0] >= _EVERY_S:
-            self._beats_read = now, self._store.beats()
+            self._beats_read = now, self._store.runs.beats()
         return self._beats_read[1]
 
     def queue_again(self, mine: Iterable[int]) -> Iterator[str]:

@@ -84,7 +84,7 @@ class Search:
             study_settings(self.problem),
             self.config.artifacts,
         )
-        with Heartbeat(store.beat):
+        with Heartbeat(store.runs.beat):
             try:
                 self._search(store, deadline)
             except KeyboardInterrupt:

@@ -39,6 +39,7 @@ from studies.record import (
     architecture_attributes,
     outcome_attributes,
 )
+from studies.run_marks import RunMarks
 from studies.rungs import RungRecord, write_rung
 from studies.storage import artifact_folder, storage_errors
 from studies.stored import Stored, unreadable
@@ -48,8 +49,6 @@ from studies.trial_reader import TrialReader
 SETTINGS, ARTIFACTS = "settings", "artifact_folder"
 _BASELINE, _CONSTANTS = "baseline ", "constants"
 _SHARED_WEIGHTS, _SHARED_SECONDS = "shared_weights", "shared_weights_seconds"
-#: On the study, out of the dashboard's sight: the beats of a run, and who trains what all share.
-_BEAT, _CLAIM = "beat ", "claim "
 #: Where Optuna keeps the parameters of a queued trial.
 _FIXED = "fixed_params"
 #: Seconds in which another process names the network of a trial that it has begun.
@@ -74,6 +73,11 @@ class StudyStore:
     def name(self) -> str:
         """Name of the study."""
         return self._study.study_name
+
+    @property
+    def runs(self) -> RunMarks:
+        """What this run tells others of the study, and they tell it."""
+        return RunMarks(self._storage, self._study._study_id, self.url, self.owner)
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -324,36 +328,6 @@ class StudyStore:
             if same_seed:
                 kept[ORIGIN] = trial.user_attrs.get(ORIGIN, number)
             self._study.enqueue_trial(parameters, user_attrs=kept)
-
-    def beat(self, count: int) -> None:
-        """Let others know that this run is still there."""
-        self._set_hidden(f"{_BEAT}{self.owner.run}", count)
-
-    def beats(self) -> dict[str, int]:
-        """How often each run let know, or ``heartbeat.ENDED``."""
-        with storage_errors(self.url):
-            found = self._hidden().items()
-        return {
-            name.removeprefix(_BEAT): value
-            for name, value in found
-            if name.startswith(_BEAT) and type(value) is int
-        }
-
-    def claim(self, what: str) -> None:
-        """Say that this run makes something that all runs of the study share."""
-        self._set_hidden(f"{_CLAIM}{what}", self.owner.to_json())
-
-    def claimed(self, what: str) -> Owner | None:
-        """Who makes it, None where nobody said so."""
-        with storage_errors(self.url):
-            return Owner.from_json(self._hidden().get(f"{_CLAIM}{what}"))
-
-    def _hidden(self) -> dict[str, Any]:
-        return self._storage.get_study_system_attrs(self._study._study_id)
-
-    def _set_hidden(self, name: str, value: str | int) -> None:
-        with storage_errors(self.url):
-            self._storage.set_study_system_attr(self._study._study_id, name, value)
 
     # --- inside -------------------------------------------------------------------------------
 

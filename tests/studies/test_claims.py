@@ -24,6 +24,7 @@ class Run:
     def __init__(self, values: dict[str, Owner], name: str) -> None:
         self.owner = replace(Owner.here(), run=name)
         self.won: bool | None = None
+        self.runs = self  # it is its own store, and what runs tell each other there
         self._values = values
         self._read: list[Owner | None] = []
         self._steps = 0

@@ -92,7 +92,7 @@ def test_a_run_on_another_machine_is_gone_once_it_is_silent(
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     for count in range(8):
         clock[0] += 50
-        other.beat(count)
+        other.runs.beat(count)
         assert list(lost.queue_again([])) == []
     for _ in range(2):
         clock[0] += 50
