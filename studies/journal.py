@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import os
@@ -19,6 +18,7 @@ from optuna.storages.journal._storage import JournalOperation
 from optuna.trial import FrozenTrial
 
 from studies.errors import StudyError
+from studies.trial_copies import apart
 
 #: After so long a lock counts as left behind by a process that was killed. Who holds one writes a
 #: line and syncs it, which takes milliseconds, and on a network folder that stalls some seconds.
@@ -77,10 +77,7 @@ class Journal(JournalStorage):
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """A trial, whose attributes whoever asks may change, as Optuna does that wrote them."""
-        trial = copy.copy(super().get_trial(trial_id))
-        trial._user_attrs, trial._system_attrs = dict(trial._user_attrs), dict(trial._system_attrs)
-        trial.intermediate_values = dict(trial.intermediate_values)
-        return trial
+        return apart(super().get_trial(trial_id))
 
     def _write_log(self, op_code: int, extra_fields: dict[str, Any]) -> None:
         logs = getattr(self._collecting, "logs", None)

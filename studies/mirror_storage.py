@@ -23,7 +23,7 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from studies.row_storage import RowStorage
-from studies.trial_copies import TrialCopies
+from studies.trial_copies import TrialCopies, apart
 
 #: Seconds until what other processes go on with is read again, and how many times longer than it
 #: takes: 256 running trials took 0.3 s.
@@ -192,7 +192,7 @@ class MirrorStorage(BaseStorage):
         with self._lock:
             trials = next((t for t in self._studies.values() if trial_id in t.numbers), None)
             if trials is not None and trial_id not in trials.foreign:
-                return _apart(trials.by_id(trial_id))
+                return apart(trials.by_id(trial_id))
         return self._backend.get_trial(trial_id)
 
     def get_all_trials(
@@ -268,15 +268,6 @@ class MirrorStorage(BaseStorage):
             for trials in self._studies.values():
                 if trial_id in trials.numbers:
                     trials.own(trial) if mine else trials.see(trial)
-
-
-def _apart(trial: FrozenTrial) -> FrozenTrial:
-    """A copy, in which Optuna may write what it writes to the storage."""
-    trial = copy.copy(trial)
-    trial._params, trial._distributions = dict(trial._params), dict(trial._distributions)
-    trial._user_attrs, trial._system_attrs = dict(trial._user_attrs), dict(trial._system_attrs)
-    trial.intermediate_values = dict(trial.intermediate_values)
-    return trial
 
 
 def _nothing(_: FrozenTrial) -> None:

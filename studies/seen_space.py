@@ -152,9 +152,8 @@ def from_unit(distribution: BaseDistribution, unit: float) -> Value:
 
 
 def _bounds(distribution: BaseDistribution) -> tuple[float, float]:
-    if isinstance(distribution, IntDistribution | FloatDistribution):
-        return float(distribution.low), float(distribution.high)
-    raise NotImplementedError(f"a distribution of kind {type(distribution).__name__}")
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    return float(distribution.low), float(distribution.high)
 
 
 def _moved(distribution: BaseDistribution, value: Value, rng: random.Random) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Container, Sequence
 
 from optuna.distributions import BaseDistribution
@@ -97,3 +98,12 @@ class TrialCopies:
             distributions[self._names.setdefault(name, name)] = known if same else distribution
         trial._distributions = distributions
         trial._params = {self._names.get(n, n): value for n, value in trial._params.items()}
+
+
+def apart(trial: FrozenTrial) -> FrozenTrial:
+    """A copy, in which Optuna may write what it writes to the storage."""
+    trial = copy.copy(trial)
+    trial._params, trial._distributions = dict(trial._params), dict(trial._distributions)
+    trial._user_attrs, trial._system_attrs = dict(trial._user_attrs), dict(trial._system_attrs)
+    trial.intermediate_values = dict(trial.intermediate_values)
+    return trial
