@@ -33,20 +33,11 @@ def importance_by_task(
     """
     scores = {}
     for name, task in tasks.items():
-        with _untouched(network):
+        with untouched(network):
             if criterion == "taylor":
                 _accumulate_gradients(network, task, statistics[name], batches)
             scores[name] = [coupling.score(criterion) for coupling in found]
     return {name: _normalized(values) for name, values in scores.items()}
-
-
-def order_of(importance: Mapping[str, Sequence[Tensor]], index: int) -> Tensor:
-    """Channels of one coupling, most important first, by importance summed over the tasks.
-
-    Equal importance keeps the order of the channels.
-    """
-    total = torch.stack([scores[index] for scores in importance.values()]).sum(0)
-    return torch.argsort(total, descending=True, stable=True)
 
 
 def _accumulate_gradients(
@@ -62,7 +53,7 @@ def _accumulate_gradients(
 
 
 @contextmanager
-def _untouched(network: nn.Module) -> Iterator[None]:
+def untouched(network: nn.Module) -> Iterator[None]:
     """Evaluation mode inside; training mode as it was, and no gradients, after."""
     training = network.training
     network.eval()

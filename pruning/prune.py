@@ -1,13 +1,13 @@
 """Cuts a trained network to the widths of a plan.
 
 The pruned network is built anew from the plan and takes over the weights that survive; so its
-shapes are the plan's, or loading fails. Shared filters are stored in the order of their
-importance: a task that gave up filters reads a prefix.
+shapes are the plan's, or loading fails. Shared filters are stored in the order in which they are
+kept: a task that gave up filters reads a prefix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from nas.compile import compile_plan
 from nas.network import Network
 from pruning.groups import Coupling
-from pruning.importance import order_of
 from search_spaces.architecture import Architecture
 
 _Convolution = nn.Conv2d | nn.ConvTranspose2d
@@ -25,17 +24,17 @@ def prune(
     dense: Network,
     architecture: Architecture,
     found: Sequence[Coupling],
-    importance: Mapping[str, Sequence[Tensor]],
+    orders: Sequence[Tensor],
 ) -> Network:
-    """The network of ``architecture`` with the most important weights of ``dense``.
+    """The network of ``architecture`` with the weights of ``dense`` that come first.
 
     ``dense`` is the trained network of ``architecture.dense``; ``found`` are its couplings and
-    ``importance`` their scores by task.
+    ``orders`` the channels of each, first to be kept first.
     """
     assert dense.plan.architecture == architecture.dense
     training = bool(architecture.auxiliary) and len(dense.plan.outputs) == len(architecture.tasks)
     pruned = Network(compile_plan(architecture, training=training))
-    ranks = _ranks(dense, pruned, found, importance)
+    ranks = _ranks(dense, pruned, found, orders)
     kept = {name: _kept(name, dense, pruned, ranks) for name, _ in _wide(dense)}
     modules = dict(_wide(dense))
     pruned.load_state_dict(
@@ -70,7 +69,7 @@ def _ranks(
     dense: Network,
     pruned: Network,
     found: Sequence[Coupling],
-    importance: Mapping[str, Sequence[Tensor]],
+    orders: Sequence[Tensor],
 ) -> _Ranks:
     """For every module the rank of each output and input channel, lowest first to be kept.
 
@@ -80,10 +79,10 @@ def _ranks(
     for name, module in _wide(dense):
         out, into = _widths(module)
         ranks[name] = torch.arange(out), torch.arange(into)
-    for index, coupling in enumerate(found):
+    for coupling, order in zip(found, orders, strict=True):
         if not _is_cut(coupling, dense, pruned):
             continue
-        rank = torch.argsort(order_of(importance, index))
+        rank = torch.argsort(order)
         for cut in coupling.cuts:
             ranks[cut.module][cut.side == "in"][cut.positions] = rank[cut.channels]
     return ranks

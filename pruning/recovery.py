@@ -1,6 +1,6 @@
 """Trains an architecture: first dense, then pruned to its plan, within one sample budget.
 
-Train, rank filters by what each task loses without them, cut, recover.
+Train, order filters by what tasks lose without them and by what is new in each, cut, recover.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from nas.training import StepProgress, Training
 from pruning.groups import Criterion, couplings
 from pruning.importance import importance_by_task
 from pruning.prune import prune
+from pruning.selection import filter_orders
 from search_spaces.architecture import Architecture
 
 #: Share of the samples before pruning, enough to rank filters; the rest recovers.
@@ -52,13 +53,10 @@ def _pruned(training: Training, architecture: Architecture, criterion: Criterion
     steps = range(min(_RANKING_BATCHES, training.step))
     network = training.network
     found = couplings(network)
+    batches = [training.data.batch(step).to(training.device) for step in steps]
     importance = importance_by_task(
-        network,
-        found,
-        training.data.tasks,
-        training.statistics,
-        [training.data.batch(step).to(training.device) for step in steps],
-        criterion,
+        network, found, training.data.tasks, training.statistics, batches, criterion
     )
+    orders = filter_orders(network, found, importance, [batch.frames for batch in batches])
     with torch.no_grad():
-        return prune(network, architecture, found, importance)
+        return prune(network, architecture, found, orders)

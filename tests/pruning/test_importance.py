@@ -12,7 +12,7 @@ from nas.network import Network, build_network
 from nas.tasks.kinds import make_task
 from nas.tasks.task import LabelStatistics, Task
 from pruning.groups import Coupling, couplings
-from pruning.importance import importance_by_task, order_of
+from pruning.importance import importance_by_task
 from search_spaces.architecture import Architecture
 from search_spaces.decoder_spec import DecoderSpec
 from search_spaces.default_tasks import DEPTH, MOTION
@@ -144,11 +144,3 @@ def test_a_batch_without_labels_of_a_task_is_passed_over(setting: Setting) -> No
     wanted = importance_by_task(network, found, tasks, statistics, both[:1])
     for a, b in zip(got["motion"], wanted["motion"], strict=True):
         torch.testing.assert_close(a, b)
-
-
-def test_the_order_is_by_importance_summed_over_tasks_and_stable() -> None:
-    importance = {
-        "a": [torch.tensor([1.0, 0.0, 3.0, 0.0])],
-        "b": [torch.tensor([1.0, 2.0, 0.0, 2.0])],
-    }
-    assert order_of(importance, 0).tolist() == [2, 0, 1, 3]
