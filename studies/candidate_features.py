@@ -26,7 +26,7 @@ _MOST_ROWS = 8192
 #: Prior weight of a block of columns, once each is scaled to a mean squared distance of 1.
 _CHOICES, _COUNTS, _NUMBERS, _COSTS = 1.0, 0.3, 0.3, 0.1
 #: Prior deviations of logarithms of weights.
-_BLOCK_SPREAD, _SPREAD, _COST_SPREAD = 1.0, 0.7, 1.5
+_BLOCK_SPREAD, _SPREAD, _COST_SPREAD = 1.0, 1.2, 1.5
 
 
 @dataclass

@@ -32,7 +32,7 @@ _SAME = 1e-12
 _PRIOR = (
     (0.0, 0.4),
     (math.log(0.1), 0.7),
-    (math.log(1e-3), 1.0),
+    (math.log(1e-3), 1.5),
     (math.log(0.1), 1.5),
 )
 
