@@ -25,8 +25,6 @@ _GROUP = 3
 _MOST_ROWS = 8192
 #: Prior weight of a block of columns, once each is scaled to a mean squared distance of 1.
 _CHOICES, _COUNTS, _NUMBERS, _COSTS = 1.0, 0.3, 0.3, 0.1
-#: Prior variance of what a choice does wherever it is taken; values have a variance of 1.
-_EFFECT = 0.02
 #: Prior deviations of logarithms of weights.
 _BLOCK_SPREAD, _SPREAD, _COST_SPREAD = 1.0, 1.2, 1.5
 
@@ -38,28 +36,21 @@ class _Ties:
     means: list[float] = field(default_factory=list)
     deviations: list[float] = field(default_factory=list)
     columns: list[list[int]] = field(default_factory=list)
-    trends: list[float] = field(default_factory=list)
 
     def logarithm(self, mean: float, deviation: float) -> int:
         self.means.append(mean)
         self.deviations.append(deviation)
         return len(self.means) - 1
 
-    def column(self, *logarithms: int, trend: float = 0.0) -> int:
+    def column(self, *logarithms: int) -> int:
         self.columns.append(list(logarithms))
-        self.trends.append(trend)
         return len(self.columns) - 1
 
     def layout(self) -> Layout:
         ties = np.zeros((len(self.columns), len(self.means)))
         for row, logarithms in enumerate(self.columns):
             ties[row, logarithms] = 1.0
-        return Layout(
-            ties=ties,
-            mean=np.array(self.means),
-            deviation=np.array(self.deviations),
-            trend=np.array(self.trends),
-        )
+        return Layout(ties=ties, mean=np.array(self.means), deviation=np.array(self.deviations))
 
 
 class CandidateFeatures:
@@ -148,9 +139,9 @@ class CandidateFeatures:
             columns = {}
             for value in values:
                 ties = (choices, own, by_value[value]) if by_value else (choices, own)
-                columns[value] = self._column(scale, *ties, effect=_EFFECT)
+                columns[value] = self._column(scale, *ties)
             self._choice_columns[name] = columns
-            self._absent[name] = self._column(scale, choices, own, effect=_EFFECT)
+            self._absent[name] = self._column(scale, choices, own)
             if _is_number(distribution):
                 # two uniform numbers are 1/6 apart in mean square
                 self._number_columns[name] = self._column(math.sqrt(6 / count), numbers, own)
@@ -169,9 +160,9 @@ class CandidateFeatures:
                 for value in choices
             }
 
-    def _column(self, scale: float, *logarithms: int, effect: float = 0.0) -> int:
+    def _column(self, scale: float, *logarithms: int) -> int:
         self._scales.append(scale)
-        return self._ties.column(*logarithms, trend=effect / scale**2)
+        return self._ties.column(*logarithms)
 
     def _grouped(self) -> dict[tuple[Value, ...], list[str]]:
         """Parameters with the same few choices."""

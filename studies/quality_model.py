@@ -1,6 +1,6 @@
 """A Gaussian process that predicts a candidate's quality, also from cheaper, earlier values.
 
-k((x, s), (x', s')) = (v exp(-r) + u Σ w_p x_p x'_p) · exp(-λ |s - s'|) + 1 + Σ t_p x_p x'_p with
+k((x, s), (x', s')) = (v exp(-r) + u Σ w_p x_p x'_p) · exp(-λ |s - s'|) with
 r² = Σ w_p (x_p - x'_p)²: an exponential kernel (Rasmussen & Williams 2006, equation 4.18, γ = 1)
 with a weight for each feature, and a linear one with the same weights, since much of what choices
 do adds up. Matérn and smoother kernels predicted recorded networks worse: one choice can matter
@@ -8,10 +8,7 @@ much. The last factor ties the stages s of training of one candidate together, a
 et al. 2020, arXiv:2003.10865), with a correlation that is learnt. Weights, u, v, noise and λ are
 the most probable ones under log-normal priors, found by gradient steps of bounded number from the
 same start, so that they follow from the observations alone. The priors of v and u are tight: trials
-that gather where all are alike would else make v, and doubt everywhere, too small. The last terms
-are a level and effects of features that hold wherever they are, with vague priors (Rasmussen &
-Williams 2006, section 2.7): so a choice that was taken once and did badly is not done with, and a
-search that gathers somewhere does not take the mean of what it saw for what is elsewhere.
+that gather where all are alike would else make v, and doubt everywhere, too small.
 """
 
 from __future__ import annotations
@@ -29,8 +26,6 @@ Array = NDArray[np.float64]
 _STEPS = 45
 _FIRST_STEP, _LEAST_STEP, _LARGEST_STEP = 0.1, 1e-3, 0.7
 _JITTER = 1e-6
-#: Variance of the level of the mean; values have a variance of 1.
-_LEVEL = 1.0
 #: Rows whose squared distance is below are the same one.
 _SAME = 1e-12
 #: Prior means and deviations of the logarithms of v, u, noise and λ.
@@ -46,14 +41,12 @@ _PRIOR = (
 class Layout:
     """Which weights the feature columns share: log w = ``ties`` @ logarithms, and their priors.
 
-    ``ties`` is (P, H), ``mean`` and ``deviation`` (H,): the prior of each logarithm. ``trend`` (P,)
-    is the variance of each column's effect on the mean, 0 for none.
+    ``ties`` is (P, H), ``mean`` and ``deviation`` (H,): the prior of each logarithm.
     """
 
     ties: Array
     mean: Array
     deviation: Array
-    trend: Array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +68,9 @@ class Observations:
 
 @dataclass(frozen=True, kw_only=True)
 class Kernel:
-    """Hyper-parameters: w and t for each feature, v, u, variance of noise, decay λ along stages."""
+    """Hyper-parameters: w for each feature, v, u, variance of noise, and decay λ along stages."""
 
     weights: Array
-    trend: Array
     variance: float
     linear: float
     noise: float
@@ -89,14 +81,7 @@ class Kernel:
         """From the vector that is fitted: tied weights first, then v, u, noise and λ."""
         variance, linear, noise, decay = np.exp(logarithms[-4:])
         weights = np.exp(layout.ties @ logarithms[:-4])
-        return cls(
-            weights=weights,
-            trend=layout.trend,
-            variance=variance,
-            linear=linear,
-            noise=noise,
-            decay=decay,
-        )
+        return cls(weights=weights, variance=variance, linear=linear, noise=noise, decay=decay)
 
 
 def squared_distance(a: Array, b: Array, weights: Array) -> Array:
@@ -136,7 +121,6 @@ class _Posterior:
         self._observations, self._layout = observations, layout
         self._value = _standard(observations.value)[0]
         self._square = observations.features**2
-        self._trend = _LEVEL + (observations.features * layout.trend) @ observations.features.T
         self._apart = np.abs(observations.stage[:, None] - observations.stage[None, :])
 
     def loss(self, logarithms: Array) -> tuple[float, Array]:
@@ -149,8 +133,7 @@ class _Posterior:
         smooth = kernel.variance * np.exp(-r) * decay
         linear = kernel.linear * (features * kernel.weights) @ features.T * decay
         covariance = smooth + linear
-        noise = (kernel.noise + _JITTER) * np.eye(n)
-        root = np.linalg.cholesky(covariance + self._trend + noise)
+        root = np.linalg.cholesky(covariance + (kernel.noise + _JITTER) * np.eye(n))
         half = np.linalg.inv(root)
         inverse = half.T @ half
         alpha = inverse @ self._value
@@ -183,11 +166,10 @@ class QualityModel:
 
     def __init__(self, kernel: Kernel, observations: Observations) -> None:
         self._kernel = kernel
-        self._rows = _scaled(observations.features, kernel.weights)
-        self._trend = _scaled(observations.features, kernel.trend)
+        self._rows = _scaled(observations.features, kernel)
         self._stage = torch.from_numpy(observations.stage)
         value, self._mean, self._scale = _standard(observations.value)
-        covariance = self._covariance(self._rows, self._trend, self._stage)
+        covariance = self._covariance(self._rows, self._stage)
         covariance.diagonal().add_(kernel.noise + _JITTER)
         root = torch.linalg.cholesky(covariance)
         alpha = torch.cholesky_solve(torch.from_numpy(value)[:, None], root)
@@ -195,20 +177,16 @@ class QualityModel:
 
     def predict(self, features: Array) -> tuple[Array, Array]:
         """Mean and standard deviation, (C,) each, of candidates (C, P) at the last stage."""
-        asked = _scaled(features, self._kernel.weights).float()
-        trend = _scaled(features, self._kernel.trend).float()
-        across = self._covariance(asked, trend, torch.zeros(len(asked)))  # (N, C)
+        asked = _scaled(features, self._kernel).float()
+        across = self._covariance(asked, torch.zeros(len(asked)))  # (N, C)
         solved = torch.linalg.solve_triangular(self._root, across, upper=False)
         mean = (self._alpha @ across).double().numpy()
         alone = self._kernel.variance + self._kernel.linear * asked.square().sum(dim=1)
-        alone = alone + _LEVEL + trend.square().sum(dim=1)
         variance = (alone - (solved * solved).sum(dim=0)).double().numpy()
         deviation = np.sqrt(np.maximum(variance, _JITTER))
         return self._mean + self._scale * mean, self._scale * deviation
 
-    def _covariance(
-        self, rows: torch.Tensor, trend: torch.Tensor, stage: torch.Tensor
-    ) -> torch.Tensor:
+    def _covariance(self, rows: torch.Tensor, stage: torch.Tensor) -> torch.Tensor:
         """Covariance of each observation with each of C rows, (N, C), in their precision."""
         own = self._rows.to(rows.dtype)
         product = own @ rows.T
@@ -219,13 +197,12 @@ class QualityModel:
             own_stage = self._stage.to(rows.dtype)
             apart = (own_stage[:, None] - stage.to(rows.dtype)).abs()
             covariance *= torch.exp(-self._kernel.decay * apart)
-        covariance += _LEVEL + self._trend.to(rows.dtype) @ trend.T
         return covariance
 
 
-def _scaled(features: Array, weights: Array) -> torch.Tensor:
-    """Rows whose plain squared distance, and product, is the weighted one."""
-    return torch.from_numpy(features * np.sqrt(weights))
+def _scaled(features: Array, kernel: Kernel) -> torch.Tensor:
+    """Rows whose plain squared distance is the kernel's weighted one."""
+    return torch.from_numpy(features * np.sqrt(kernel.weights))
 
 
 def _standard(value: Array) -> tuple[Array, float, float]:

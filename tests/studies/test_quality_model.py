@@ -7,12 +7,7 @@ from studies.quality_model import Layout, Observations, QualityModel, _Posterior
 
 
 def _layout(columns: int) -> Layout:
-    return Layout(
-        ties=np.eye(columns),
-        mean=np.zeros(columns),
-        deviation=np.ones(columns),
-        trend=np.zeros(columns),
-    )
+    return Layout(ties=np.eye(columns), mean=np.zeros(columns), deviation=np.ones(columns))
 
 
 def _observations(
