@@ -6,6 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,13 @@ class CandidateFeatures:
             self._ties.column(self._ties.logarithm(math.log(_COSTS), _COST_SPREAD))
             self._scales.append(1.0)
         self.layout = self._ties.layout()
+        #: Columns that are above 0 where a parameter has a certain value, or is not in use.
+        self.choices = np.array(
+            sorted(
+                {*self._absent.values(), *chain(*map(dict.values, self._choice_columns.values()))}
+            ),
+            dtype=np.intp,
+        )
         self._rows: dict[frozenset[tuple[str, Value]], Array] = {}
 
     def encode(self, candidates: Sequence[Params], costs: Array) -> Array:

@@ -29,8 +29,12 @@ Array = NDArray[np.float64]
 
 #: Candidates that are spread over the space before a model chooses.
 STARTUP = 4
+#: Every so many trials one is of a choice that was tried less often than ``_OFTEN``.
+_RARELY, _OFTEN = 4, 3
 #: Steps of it modulo 1 fill the unit interval evenly.
 _GOLDEN = (math.sqrt(5) - 1) / 2
+#: More than any distance or growth.
+_FAR = 1e3
 #: Share of the candidates that count as near to a wanted cost.
 _NEAR = 0.08
 #: Conditions of a space that shows itself are learnt anew after so many times more trials.
@@ -294,7 +298,12 @@ class _View:
         outlook = None
         if self._model.ready and self._model.count + len(awaited) >= STARTUP:
             outlook = self._model.outlook(candidates, awaited)
-        score = outlook.growth() if outlook else self._novelty(candidates, awaited, count)
+        if outlook is None:
+            score = self._novelty(candidates, awaited, count)
+        elif count % _RARELY == 0:
+            score = outlook.growth() + self._rarity(candidates, awaited, is_new)
+        else:
+            score = outlook.growth()
         places = order[np.argsort(-score[order], kind="stable")]
         new = (place for place in places if is_new(candidates.params[place]))
         more = len(awaited) // _AT_ONCE
@@ -309,14 +318,31 @@ class _View:
             ]
         return [candidates.params[place] for place in islice(new, 1)]
 
+    def _rarity(
+        self, candidates: Candidates, awaited: Sequence[Params], is_new: Callable[[Params], bool]
+    ) -> Array:
+        """Much for the candidates with the choice that was tried least, if that is not often.
+
+        A model judges a choice by where it was taken. A kind of decoder that did badly once, in a
+        network that was bad for other reasons, might never come again.
+        """
+        choices = self._pool.features.choices
+        tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
+        times = (tried[:, choices] > 0).sum(axis=0)
+        there = candidates.features[:, choices] > 0
+        least = np.where(there, times, _OFTEN).min(axis=1, initial=_OFTEN)
+        least[[not is_new(params) for params in candidates.params]] = _OFTEN
+        rarest = least.min(initial=_OFTEN)
+        return np.where((least == rarest) & (rarest < _OFTEN), _FAR, 0.0)
+
     def _novelty(self, candidates: Candidates, awaited: Sequence[Params], count: int) -> Array:
         """Distance from all that was tried, among those near to a cost that moves evenly."""
         tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
         weights = np.exp(self._pool.features.layout.ties @ self._pool.features.layout.mean)
         apart = squared_distance(candidates.features, tried, weights)
-        score: Array = apart.min(axis=1, initial=1e3)
+        score: Array = apart.min(axis=1, initial=_FAR)
         if candidates.costs.shape[1]:
             rank = candidates.costs[:, 0].argsort(kind="stable").argsort() / len(score)
             wanted = ((count + 0.5) * _GOLDEN) % 1
-            score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + 1e3, score)
+            score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + _FAR, score)
         return score
