@@ -6,7 +6,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,13 +80,9 @@ class CandidateFeatures:
             self._ties.column(self._ties.logarithm(math.log(_COSTS), _COST_SPREAD))
             self._scales.append(1.0)
         self.layout = self._ties.layout()
-        #: Columns that are above 0 where a parameter has a certain value, or is not in use.
-        self.choices = np.array(
-            sorted(
-                {*self._absent.values(), *chain(*map(dict.values, self._choice_columns.values()))}
-            ),
-            dtype=np.intp,
-        )
+        #: Columns that are above 0 where a parameter has a certain value, or is not in use, and how
+        #: many values it has.
+        self.choices, self.choices_beside = self._choices()
         self._rows: dict[frozenset[tuple[str, Value]], Array] = {}
 
     def encode(self, candidates: Sequence[Params], costs: Array) -> Array:
@@ -98,6 +93,14 @@ class CandidateFeatures:
         for k, scale in enumerate(self._costs):
             rows[:, len(self._scales) - len(self._costs) + k] = scale(costs[:, k])
         return rows
+
+    def _choices(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        columns = {
+            column: len(by_value)
+            for name, by_value in self._choice_columns.items()
+            for column in (*by_value.values(), self._absent[name])
+        }
+        return np.array([*columns], dtype=np.intp), np.array([*columns.values()], dtype=np.intp)
 
     def _row(self, params: Params) -> Array:
         """Without costs; what runs is asked for again and again."""

@@ -323,17 +323,20 @@ class _View:
     ) -> Array:
         """Much for the candidates with the choice that was tried least, if that is not often.
 
-        A model judges a choice by where it was taken. A kind of decoder that did badly once, in a
-        network that was bad for other reasons, might never come again.
+        That is the one furthest behind an even share of the trials: of two kinds of decoder one
+        that came once, before a ratio of four that did. A model judges a choice by where it was
+        taken: what did badly once, in a network that was bad for other reasons, might never come
+        again.
         """
-        choices = self._pool.features.choices
+        features = self._pool.features
         tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
-        times = (tried[:, choices] > 0).sum(axis=0)
-        there = candidates.features[:, choices] > 0
-        least = np.where(there, times, _OFTEN).min(axis=1, initial=_OFTEN)
-        least[[not is_new(params) for params in candidates.params]] = _OFTEN
-        rarest = least.min(initial=_OFTEN)
-        return np.where((least == rarest) & (rarest < _OFTEN), _FAR, 0.0)
+        times = (tried[:, features.choices] > 0).sum(axis=0)
+        share = np.where(times < _OFTEN, times * features.choices_beside, np.inf)
+        there = candidates.features[:, features.choices] > 0
+        least = np.where(there, share, np.inf).min(axis=1, initial=np.inf)
+        least[[not is_new(params) for params in candidates.params]] = np.inf
+        rarest = least.min(initial=np.inf)
+        return np.where((least == rarest) & np.isfinite(least), _FAR, 0.0)
 
     def _novelty(self, candidates: Candidates, awaited: Sequence[Params], count: int) -> Array:
         """Distance from all that was tried, among those near to a cost that moves evenly."""
