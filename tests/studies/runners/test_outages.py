@@ -30,6 +30,10 @@ def server(postgresql: Postgresql) -> Iterator[Postgresql]:
     postgresql.start()
 
 
+#: Both workers wait with these until the test lets them go on.
+_HELD = ("trial 1", "trial 2")
+
+
 def _middle(records: list[TrialRecord]) -> bool:
     """One is trained and others run."""
     return {"complete", "running"} <= set(statuses(records))
@@ -50,11 +54,12 @@ def _complete(records: list[TrialRecord]) -> list[TrialRecord]:
 def test_a_search_outlives_a_restart_of_its_server(
     start: Start, fault: Callable[..., Faults], server: Postgresql
 ) -> None:
-    happened = fault()
+    happened = fault(held=_HELD)
     url = server.new_database(f"d{uuid.uuid4().hex}")
     driver = start("--workers", "2", "--trials", "5", storage=url)
     before = _complete(driver.wait_for(_middle))
     server.stop()
+    happened.release()
     time.sleep(4)
     server.start()
     ended = driver.end()
@@ -66,13 +71,15 @@ def test_a_search_outlives_a_restart_of_its_server(
 
 
 def test_a_server_that_stays_away_ends_the_search_and_the_same_command_goes_on(
-    start: Start, server: Postgresql
+    start: Start, fault: Callable[..., Faults], server: Postgresql
 ) -> None:
+    happened = fault(held=_HELD)
     url = server.new_database(f"d{uuid.uuid4().hex}")
     search = ("--workers", "2", "--trials", "4")
     driver = start(*search, storage=url, environment={PATIENCE_VARIABLE: "2"})
     before = _complete(driver.wait_for(_middle))
     server.stop()
+    happened.release()
     line = _told_in_one_line(driver.end(30))
     assert "waited 2 s" in line
     assert until(lambda: driver.group() == []) < 5
@@ -98,9 +105,10 @@ def _small_disk(folder: Path) -> Iterator[None]:
 
 
 def test_a_full_disk_ends_the_search_and_with_more_room_the_same_command_goes_on(
-    start: Start, tmp_path: Path
+    start: Start, fault: Callable[..., Faults], tmp_path: Path
 ) -> None:
     search = ("--workers", "2", "--trials", "5")
+    happened = fault(held=_HELD)
     with _small_disk(tmp_path / "disk"):
         url = f"sqlite:///{tmp_path}/disk/study.db"
         driver = start(*search, storage=url)
@@ -109,6 +117,7 @@ def test_a_full_disk_ends_the_search_and_with_more_room_the_same_command_goes_on
         with rest.open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(4096))
+        happened.release()
         line = _told_in_one_line(driver.end(60))
         assert "full" in line or "No space" in line
         assert until(lambda: driver.group() == []) < 5
