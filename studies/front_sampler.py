@@ -298,12 +298,9 @@ class _View:
         outlook = None
         if self._model.ready and self._model.count + len(awaited) >= STARTUP:
             outlook = self._model.outlook(candidates, awaited)
-        if outlook is None:
-            score = self._novelty(candidates, awaited, count)
-        elif count % _RARELY == 0:
-            score = outlook.growth() + self._rarity(candidates, awaited, is_new)
-        else:
-            score = outlook.growth()
+        score = outlook.growth() if outlook else self._novelty(candidates, awaited, count)
+        if outlook and count % _RARELY == 0:
+            score = score + self._rarity(candidates, awaited, is_new)
         places = order[np.argsort(-score[order], kind="stable")]
         new = (place for place in places if is_new(candidates.params[place]))
         more = len(awaited) // _AT_ONCE
@@ -329,18 +326,19 @@ class _View:
         again.
         """
         features = self._pool.features
-        tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
-        times = (tried[:, features.choices] > 0).sum(axis=0)
+        times = (self._features(awaited)[:, features.choices] > 0).sum(axis=0)
         share = np.where(times < _OFTEN, times * features.choices_beside, np.inf)
         there = candidates.features[:, features.choices] > 0
         least = np.where(there, share, np.inf).min(axis=1, initial=np.inf)
-        least[[not is_new(params) for params in candidates.params]] = np.inf
+        for place in np.flatnonzero(np.isfinite(least)):
+            if not is_new(candidates.params[place]):
+                least[place] = np.inf
         rarest = least.min(initial=np.inf)
         return np.where((least == rarest) & np.isfinite(least), _FAR, 0.0)
 
     def _novelty(self, candidates: Candidates, awaited: Sequence[Params], count: int) -> Array:
         """Distance from all that was tried, among those near to a cost that moves evenly."""
-        tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
+        tried = self._features(awaited)
         weights = np.exp(self._pool.features.layout.ties @ self._pool.features.layout.mean)
         apart = squared_distance(candidates.features, tried, weights)
         score: Array = apart.min(axis=1, initial=_FAR)
@@ -349,3 +347,7 @@ class _View:
             wanted = ((count + 0.5) * _GOLDEN) % 1
             score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + _FAR, score)
         return score
+
+    def _features(self, awaited: Sequence[Params]) -> Array:
+        """Of all that was tried, ended or awaited."""
+        return np.concatenate([self._model.features, self._pool.describe(awaited).features])
