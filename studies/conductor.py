@@ -14,11 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from nas.interrupts import held_back
 from studies.baselines import Baselines
 from studies.delta_m import delta_m
 from studies.errors import StudyError, TrialTakenError
 from studies.halving import FrontHalving
-from studies.interrupts import held_back
 from studies.job import LATER, MOST_ATTEMPTS, Answer, Failure, Job, Judged, Later
 from studies.lost_trials import LostTrials
 from studies.objectives import Outcome

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nas.data.fitting import FittedFrame, fit_frame
 from nas.data.source import DataError, DataSource, Split
+from nas.interrupts import starting_process
 from nas.resolution import Resolution
 from nas.tasks.task import Array, Task
 
@@ -120,7 +121,8 @@ def _decode_in_pool(job: DecodingJob, chunks: list[range], workers: int) -> Iter
     running: deque[Future[DecodedChunk]] = deque()
     try:
         for chunk in waiting:
-            running.append(pool.submit(_work, chunk))
+            with starting_process():  # the first one starts all
+                running.append(pool.submit(_work, chunk))
             if len(running) >= 2 * workers:
                 yield running.popleft().result()
         while running:

@@ -9,8 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -18,6 +17,7 @@ from multiprocessing.process import BaseProcess
 
 import torch
 
+from nas.interrupts import starting_process
 from studies.conductor import Conductor
 from studies.course import Course
 from studies.errors import StudyError
@@ -213,7 +213,8 @@ class _Slot:
         self.process: BaseProcess = context.Process(
             target=_work, args=(theirs, threads), name=f"worker {index}", daemon=True
         )
-        with _ctrl_c_held_back():
+        resource_tracker.ensure_running()  # whose start would let Ctrl-C through
+        with starting_process():
             self.process.start()
         theirs.close()
 
@@ -272,17 +273,6 @@ class _Slot:
     def _send(self, message: Job | _GoOn) -> None:
         with suppress(OSError):  # it ended: seen when its process is looked at
             self.connection.send(message)
-
-
-@contextmanager
-def _ctrl_c_held_back() -> Iterator[None]:
-    """Processes that begin now do not hear Ctrl-C, which reaches all: their parent ends them."""
-    resource_tracker.ensure_running()  # whose start lets signals through again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _on_device(course: Course, index: int) -> Course:

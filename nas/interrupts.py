@@ -1,4 +1,4 @@
-"""Ctrl-C that waits until something is done whole."""
+"""Ctrl-C that waits until something is done whole, and is kept from child processes."""
 
 from __future__ import annotations
 
@@ -48,3 +48,19 @@ def held_back() -> Iterator[None]:
             signal.signal(number, before[number])
         if len(heard) == 1:
             _act(heard[0], None)
+
+
+@contextmanager
+def starting_process() -> Iterator[None]:
+    """For the start of a process: Ctrl-C waits for the end of the block, and never reaches it.
+
+    A terminal sends it to all; a parent ends its processes itself. It is blocked for the sake of
+    the process, which inherits that. The parent hears it all the same, through any other thread,
+    and would leave a process without what it is to do.
+    """
+    with held_back():
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
