@@ -25,8 +25,10 @@ _GROUP = 3
 _MOST_ROWS = 8192
 #: Prior weight of a block of columns, once each is scaled to a mean squared distance of 1.
 _CHOICES, _COUNTS, _NUMBERS, _COSTS = 1.0, 0.3, 0.3, 0.1
-#: Prior deviations of logarithms of weights.
-_BLOCK_SPREAD, _SPREAD, _COST_SPREAD = 1.0, 1.2, 1.5
+#: Prior deviations of logarithms of weights: of blocks, of parameters with choices, of numbers,
+#: of costs. With that of choices for numbers, 60 trials on a sphere of four numbers came less near
+#: to its middle than those of Optuna's TPE.
+_BLOCK_SPREAD, _SPREAD, _NUMBER_SPREAD, _COST_SPREAD = 1.0, 1.2, 0.7, 1.5
 
 
 @dataclass
@@ -94,6 +96,16 @@ class CandidateFeatures:
             rows[:, len(self._scales) - len(self._costs) + k] = scale(costs[:, k])
         return rows
 
+    def taken(self, params: Params, *, whole: bool) -> NDArray[np.bool_]:
+        """Which of ``choices`` a trial took; if it was not ``whole``, of what it asked for."""
+        places = {column: place for place, column in enumerate(self.choices)}
+        taken = np.zeros(len(places), dtype=bool)
+        for name, column in self._absent.items():
+            if name in params or whole:
+                value = params.get(name, _NOTHING)
+                taken[places[self._choice_columns[name].get(value, column)]] = True
+        return taken
+
     def _choices(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         columns = {
             column: len(by_value)
@@ -142,7 +154,8 @@ class CandidateFeatures:
             for group in self._groups
         }
         for name, distribution in self._distributions.items():
-            own = self._ties.logarithm(0.0, _SPREAD)
+            is_choice = isinstance(distribution, CategoricalDistribution)
+            own = self._ties.logarithm(0.0, _SPREAD if is_choice else _NUMBER_SPREAD)
             values = self._levels[name]
             by_value = shared.get(values, {})
             # a different choice changes two columns

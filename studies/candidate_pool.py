@@ -74,7 +74,7 @@ class CandidatePool:
         self._is_whole = everything is not None
 
     def describe(self, params: Sequence[Params]) -> Candidates:
-        """Costs and features of given candidates, also if a cost is not a number."""
+        """Costs and features of what trials asked for, also if a cost is not a number."""
         return self._candidates(list(params), self._costs(params))
 
     def candidates(self, front: Sequence[tuple[int, Params]], count: int) -> Candidates:
@@ -136,7 +136,10 @@ class CandidatePool:
         return list(found.values())
 
     def _allows(self, params: Params) -> bool:
-        return self._feasible is None or self._feasible(params)
+        try:
+            return self._feasible is None or self._feasible(params)
+        except KeyError:  # as of costs
+            return False
 
     def _drawn(self, name: str, draw: Draw, wanted: int) -> Candidates:
         params = self._draws(name, draw, wanted)
@@ -149,11 +152,22 @@ class CandidatePool:
         return self._candidates(kept, costs[there])
 
     def _costs(self, params: Sequence[Params]) -> Array:
-        values = [[known(p) for known in self._known] for p in params]
+        values = [[_cost(known, p) for known in self._known] for p in params]
         return np.array(values, dtype=float).reshape(len(params), len(self._known))
 
     def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))
+
+
+def _cost(known: Known, params: Params) -> float:
+    """A cost; not a number where a parameter that it depends on is missing.
+
+    So it is of a trial that broke off, or asks, and of a space that learnt from such trials.
+    """
+    try:
+        return known(params)
+    except KeyError:
+        return math.nan
 
 
 def _some(front: Sequence[tuple[int, Params]], period: int) -> Sequence[tuple[int, Params]]:

@@ -6,7 +6,7 @@ import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from studies.candidate_features import CandidateFeatures
 from studies.candidate_pool import CandidatePool, Candidates, Known
 from studies.candidate_space import CandidateSpace, Params, Tried, Value
 from studies.errors import UsageError
@@ -26,6 +27,7 @@ from studies.seen_space import SeenSpace, draw
 from studies.trial_history import Outcome, TrialHistory
 
 Array = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 #: Candidates that are spread over the space before a model chooses.
 STARTUP = 4
@@ -33,7 +35,7 @@ STARTUP = 4
 _RARELY, _OFTEN = 4, 3
 #: Steps of it modulo 1 fill the unit interval evenly.
 _GOLDEN = (math.sqrt(5) - 1) / 2
-#: More than any distance or growth.
+#: More than any distance.
 _FAR = 1e3
 #: Share of the candidates that count as near to a wanted cost.
 _NEAR = 0.08
@@ -58,9 +60,11 @@ class FrontSampler(optuna.samplers.BaseSampler):
     With ``by_ratio`` these are positive and count by their ratios, so that the cheap part of a
     front is worth as much as the dear one; far below the largest of them they hardly count.
     Candidates that are not ``feasible`` are never proposed; such that violate constraints set on
-    trials are no part of the front, and are avoided as far as a model can tell. Trials that run
-    or wait count as tried. Intermediate values of a trial are earlier values of the first
-    objective, by samples trained on, and the model learns from those of stopped trials too.
+    trials are no part of the front, and are avoided as far as a model can tell. Both functions get
+    the parameters of a candidate; a ``KeyError`` means that one of them is missing, and leaves it
+    out. Trials that run or wait count as tried. Intermediate values of a trial are earlier values
+    of the first objective, by samples trained on, and the model learns from those of stopped trials
+    too.
 
     ``space`` is what candidates are drawn from. Without one it is what the study's trials asked
     for, so that the very first trial is random and unchecked, and parameters may depend on others.
@@ -233,6 +237,7 @@ class _View:
         self.space = space
         self._pool, self._model, self._seed = pool, model, seed
         self._tried = Tried(space)
+        self._times = _Times(space, pool.features)
         self._learnt = 0
         self._ahead: deque[Params] = deque()
         self._ended, self._choices, self._latest = 0, 0.0, 0
@@ -243,6 +248,7 @@ class _View:
         self._learnt = len(finished)
         for outcome in new:
             self._tried.add(outcome.params, whole=not outcome.failed)
+            self._times.add(outcome.params, whole=not outcome.failed)
         self._model.learn(new)
 
     def propose(self, count: int, ended: int, awaited: Sequence[Params]) -> Params:
@@ -299,9 +305,12 @@ class _View:
         if self._model.ready and self._model.count + len(awaited) >= STARTUP:
             outlook = self._model.outlook(candidates, awaited)
         score = outlook.growth() if outlook else self._novelty(candidates, awaited, count)
-        if outlook and count % _RARELY == 0:
-            score = score + self._rarity(candidates, awaited, is_new)
-        places = order[np.argsort(-score[order], kind="stable")]
+        first = np.zeros(len(score), dtype=bool)
+        if outlook:
+            tried, times = self._times.with_awaited(awaited)
+            if tried % _RARELY == 0:
+                first = self._rare(candidates, times, is_new)
+        places = order[np.lexsort((-score[order], ~first[order]))]
         new = (place for place in places if is_new(candidates.params[place]))
         more = len(awaited) // _AT_ONCE
         if outlook and more:
@@ -315,10 +324,10 @@ class _View:
             ]
         return [candidates.params[place] for place in islice(new, 1)]
 
-    def _rarity(
-        self, candidates: Candidates, awaited: Sequence[Params], is_new: Callable[[Params], bool]
-    ) -> Array:
-        """Much for the candidates with the choice that was tried least, if that is not often.
+    def _rare(
+        self, candidates: Candidates, times: Rows, is_new: Callable[[Params], bool]
+    ) -> NDArray[np.bool_]:
+        """Which candidates have the choice that was tried least, if that is not often.
 
         That is the one furthest behind an even share of the trials: of two kinds of decoder one
         that came once, before a ratio of four that did. A model judges a choice by where it was
@@ -326,19 +335,18 @@ class _View:
         again.
         """
         features = self._pool.features
-        times = (self._features(awaited)[:, features.choices] > 0).sum(axis=0)
         share = np.where(times < _OFTEN, times * features.choices_beside, np.inf)
         there = candidates.features[:, features.choices] > 0
         least = np.where(there, share, np.inf).min(axis=1, initial=np.inf)
         for place in np.flatnonzero(np.isfinite(least)):
             if not is_new(candidates.params[place]):
                 least[place] = np.inf
-        rarest = least.min(initial=np.inf)
-        return np.where((least == rarest) & np.isfinite(least), _FAR, 0.0)
+        rare: NDArray[np.bool_] = np.isfinite(least) & (least == least.min(initial=np.inf))
+        return rare
 
     def _novelty(self, candidates: Candidates, awaited: Sequence[Params], count: int) -> Array:
         """Distance from all that was tried, among those near to a cost that moves evenly."""
-        tried = self._features(awaited)
+        tried = np.concatenate([self._model.features, self._pool.describe(awaited).features])
         weights = np.exp(self._pool.features.layout.ties @ self._pool.features.layout.mean)
         apart = squared_distance(candidates.features, tried, weights)
         score: Array = apart.min(axis=1, initial=_FAR)
@@ -348,6 +356,27 @@ class _View:
             score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + _FAR, score)
         return score
 
-    def _features(self, awaited: Sequence[Params]) -> Array:
-        """Of all that was tried, ended or awaited."""
-        return np.concatenate([self._model.features, self._pool.describe(awaited).features])
+
+class _Times:
+    """How many different candidates were tried, and how often each choice among them.
+
+    Also such that failed or were refused: what can never be trained is not asked for again and
+    again. One that was cut off and is tried again counts once.
+    """
+
+    def __init__(self, space: CandidateSpace, features: CandidateFeatures) -> None:
+        self._space, self._features = space, features
+        self._keys: set[Hashable] = set()
+        self._times: Rows = np.zeros(len(features.choices), dtype=np.intp)
+
+    def add(self, params: Params, *, whole: bool) -> None:
+        """Count a trial that ended; without parameters it says nothing."""
+        if params and (key := self._space.key(params)) not in self._keys:
+            self._keys.add(key)
+            self._times = self._times + self._features.taken(params, whole=whole)
+
+    def with_awaited(self, awaited: Sequence[Params]) -> tuple[int, Rows]:
+        """Candidates, and times of each choice, those counted that are being tried."""
+        new = {key: p for p in awaited if (key := self._space.key(p)) not in self._keys}
+        taken = [self._features.taken(params, whole=False) for params in new.values()]
+        return len(self._keys) + len(new), self._times + np.sum(taken, axis=0, dtype=np.intp)

@@ -22,21 +22,26 @@ class Outcome:
     """A finished trial: every number is to be made small.
 
     ``values`` is None unless the trial is complete. ``rungs`` are earlier values of the first
-    objective by step. ``feasible`` is None where no constraint was set. A trial that ``failed`` may
-    have been about to ask for more parameters.
+    objective by step. ``violation`` is the largest constraint, above 0 where one does not hold, and
+    None where none was set. A trial that ``failed`` may have been about to ask for more parameters.
     """
 
     number: int
     params: Params
     values: tuple[float, ...] | None
     rungs: Mapping[float, float]
-    feasible: bool | None
+    violation: float | None
     failed: bool
+
+    @property
+    def tells_something(self) -> bool:
+        """Whether a model can learn from it."""
+        return bool(self.values or self.rungs) or self.violation is not None
 
     @property
     def on_front(self) -> bool:
         """Whether it may be part of the front."""
-        return self.values is not None and self.feasible is not False
+        return self.values is not None and not (self.violation or 0.0) > 0
 
 
 class TrialHistory:
@@ -95,9 +100,14 @@ class TrialHistory:
             params=_params(trial),
             values=values,
             rungs=rungs,
-            feasible=all(c <= 0 for c in constraints) if constraints else None,
+            violation=max(map(_or_infinite, constraints), default=None),
             failed=not learns,
         )
+
+
+def _or_infinite(constraint: float) -> float:
+    """What is not a number does not hold."""
+    return math.inf if math.isnan(constraint) else constraint
 
 
 def _early_values(trial: FrozenTrial) -> dict[int, float]:

@@ -110,6 +110,36 @@ def test_every_choice_gets_several_tries_however_bad_it_was_at_first() -> None:
         assert min(tries[choice] for choice in CHOICES) >= 3, (name, tries)
 
 
+@pytest.mark.parametrize("end", [RuntimeError, optuna.TrialPruned])
+def test_a_choice_that_always_fails_is_not_asked_for_again_and_again(end: type[Exception]) -> None:
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        params = suggest(trial)
+        if params["p2"] == "large":
+            raise end
+        return quality(params), cost(params)
+
+    study = study_of(FrontSampler(known={1: cost}, seed=0))
+    study.optimize(objective, n_trials=60, catch=RuntimeError)
+    failed = [trial.params["p2"] == "large" for trial in study.trials]
+    assert sum(failed) < 30  # random draws: 15
+    assert "11111111" not in "".join(map(str, map(int, failed)))
+
+
+@pytest.mark.parametrize("unit", [2.0**-20, 2.0**20])
+def test_units_of_objectives_make_no_difference(unit: float) -> None:
+    def scaled(params: Params) -> float:
+        return unit * cost(params)
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        params = suggest(trial)
+        return unit * quality(params), scaled(params)
+
+    plain, other = (study_of(FrontSampler(known={1: f}, seed=0)) for f in (cost, scaled))
+    plain.optimize(two, n_trials=24)
+    other.optimize(objective, n_trials=24)
+    assert asked(plain) == asked(other)
+
+
 def _area(points: list[tuple[float, float]]) -> float:
     """Hypervolume above quality 0 and below the largest cost there is, 25."""
     area, best = 0.0, 0.0
@@ -165,6 +195,45 @@ def test_violated_constraints_are_avoided_and_are_no_part_of_the_front() -> None
     study.optimize(objective, n_trials=40)
     late = [trial.params["p4"] == "large" for trial in study.trials[20:]]
     assert sum(late) <= 5  # the best qualities are all there
+
+
+def test_constraints_are_learnt_by_how_far_they_hold() -> None:
+    """The best there are would be outside, and no parameter decides alone."""
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        values = [trial.suggest_int(f"n{i}", 0, 9) for i in range(4)]
+        trial.set_constraint("sum", float(sum(values) - 15))
+        return float(sum(v * v for v in values)), float(values[0])
+
+    def violated(sampler: optuna.samplers.BaseSampler) -> int:
+        study = study_of(sampler)
+        study.optimize(objective, n_trials=60)
+        return sum(max(trial.constraints.values()) > 0 for trial in study.trials)
+
+    ours = [violated(FrontSampler(seed=seed)) for seed in range(3)]
+    others = [violated(optuna.samplers.RandomSampler(seed=seed)) for seed in range(3)]
+    assert statistics.fmean(ours) < statistics.fmean(others)
+
+
+def test_costs_of_trials_that_broke_off_are_unknown() -> None:
+    def known(params: Params) -> float:
+        return float(params["x"]) + float(params["y"])  # type: ignore[arg-type]
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        x = trial.suggest_int("x", 0, 9)
+        if x < 5:
+            trial.set_constraint("x", 1.0)
+            raise optuna.TrialPruned
+        y = trial.suggest_int("y", 0, 9)
+        return float(x * y), float(x + y)
+
+    study = study_of(FrontSampler(known={1: known}, by_ratio=True, seed=0))
+    study.enqueue_trial({"x": 3})
+    study.optimize(objective, n_trials=20)
+    study.enqueue_trial({"x": 7})
+    study.ask().suggest_int("x", 0, 9)
+    study.optimize(objective, n_trials=4)
+    assert len(study.trials) == 25
 
 
 def test_running_and_waiting_candidates_are_not_proposed_again() -> None:
@@ -262,6 +331,20 @@ def test_continuous_parameters_are_searched_too() -> None:
     study = study_of(FrontSampler(seed=0), ["minimize"])
     study.optimize(objective, n_trials=30)
     assert study.best_value < 0.02
+
+
+def test_four_numbers_are_searched_better_than_at_random() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        return sum((trial.suggest_float(f"x{i}", -5, 5) - 1.0) ** 2 for i in range(4))
+
+    def best(sampler: optuna.samplers.BaseSampler) -> float:
+        study = study_of(sampler, ["minimize"])
+        study.optimize(objective, n_trials=60)
+        return study.best_value
+
+    ours = [best(FrontSampler(seed=seed)) for seed in range(3)]
+    others = [best(optuna.samplers.RandomSampler(seed=seed)) for seed in range(3)]
+    assert statistics.median(ours) < 0.3 * statistics.median(others)
 
 
 def test_stopped_trials_teach_by_their_early_values() -> None:
