@@ -4,11 +4,13 @@
         [--quality accuracy] [--seeds 10] [--evaluations 30,100,300] [--samplers front,tpe,…]
         [--threads 1]
 
-The table holds `operations` (N, E) integers, one row a network; a quality (N,), higher is better;
-and costs (N,), lower is better. A combination that is not in the table is infeasible. Printed is
-the share of the table's hypervolume, reference point quality 0 and 1.0001 × the largest cost, as
-mean ± standard deviation over seeds; different networks; and seconds of CPU that the sampler and
-Optuna took to the last count, alone and a trial. The front sampler knows the cost beforehand.
+The table holds `operations` (N, E) integers, one row a network, the first of which counts where
+one comes twice; a quality (N,), higher is better; and costs (N,), lower is better. A combination
+that is not in the table is infeasible: the front sampler knows that and draws recorded ones only,
+the others spend evaluations on it. Printed is the share of the table's hypervolume, reference point
+quality 0 and 1.0001 × the largest cost, as mean ± standard deviation over seeds; different
+networks; and seconds of CPU that the sampler and Optuna took to the last count, alone and a trial.
+The front sampler knows the cost beforehand.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ import statistics
 import sys
 import time
 import warnings
+import zipfile
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -47,7 +51,7 @@ class Table:
         self._rows = [tuple(int(v) for v in row) for row in operations]
         self._index = {cells: i for i, cells in enumerate(self._rows)}
         self.quality, self.cost = quality, cost
-        self.reference = 1.0001 * float(cost.max())
+        self.reference = float(cost.max() + 1e-4 * np.abs(cost).max())
         self.distributions: Mapping[str, BaseDistribution] = {
             f"edge{edge}": CategoricalDistribution([f"op{v}" for v in np.unique(column)])
             for edge, column in enumerate(operations.T)
@@ -104,16 +108,37 @@ def read_table(path: Path, quality: str, latency: str) -> Table:
     """A table from a file; raises ``UsageError`` naming what is missing."""
     if not path.is_file():
         raise UsageError(f"--table {path}: there is no such file, name an .npz file")
-    with np.load(path) as stored:
-        for key in ("operations", quality, latency):
-            if key not in stored:
-                raise UsageError(f"{path} has no {key!r}, it has {', '.join(sorted(stored))}")
-        operations = stored["operations"].astype(np.int64)
-        values = [stored[key].astype(float) for key in (quality, latency)]
-    if operations.ndim != 2 or any(v.shape != operations.shape[:1] for v in values):
-        raise UsageError(f"{path}: operations must be (N, E), {quality} and {latency} (N,)")
+    try:
+        with np.load(path) as stored:
+            for key in ("operations", quality, latency):
+                if key not in stored:
+                    there = ", ".join(sorted(stored))
+                    raise UsageError(f"{path} has no {key!r}, it has {there}")
+            operations, *values = (stored[key] for key in ("operations", quality, latency))
+    except (OSError, TypeError, ValueError, zipfile.BadZipFile):
+        raise UsageError(
+            f"--table {path} is no .npz file of numbers, make one with numpy.savez"
+        ) from None
+    _check(path, operations, {quality: values[0], latency: values[1]})
     kept = np.isfinite(values[0]) & np.isfinite(values[1])
-    return Table(operations[kept], values[0][kept], values[1][kept])
+    rows = operations[kept].astype(np.int64)
+    first = np.sort(np.unique(rows, axis=0, return_index=True)[1])
+    table = Table(rows[first], *(column[kept][first].astype(float) for column in values))
+    if not table.hypervolume > 0:
+        raise UsageError(f"{path}: no {quality} is above 0, or every {latency} is 0: no front")
+    return table
+
+
+def _check(path: Path, operations: NDArray[Any], values: Mapping[str, NDArray[Any]]) -> None:
+    """Raise ``UsageError`` where a table holds something else than numbers in its shape."""
+    numbers = operations.dtype.kind in "iuf" and np.array_equal(operations, np.trunc(operations))
+    if operations.ndim != 2 or not numbers:
+        raise UsageError(f"{path}: operations must be integers, (N, E)")
+    for key, column in values.items():
+        if column.shape != operations.shape[:1] or column.dtype.kind not in "iuf":
+            raise UsageError(f"{path}: {key} must be numbers, (N,) as operations has rows")
+    if not np.logical_and(*map(np.isfinite, values.values())).any():
+        raise UsageError(f"{path}: no network has numbers for both {' and '.join(values)}")
 
 
 def _front(table: Table, seed: int) -> optuna.samplers.BaseSampler:
@@ -183,18 +208,18 @@ def chosen_samplers(names: str) -> list[str]:
 def main() -> int:
     """Measure and print one line a sampler and cost."""
     arguments = _arguments()
-    torch.set_num_threads(arguments.threads)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     try:
-        counts = sorted({int(text) for text in arguments.evaluations.split(",")})
-        if counts[0] < 1 or arguments.seeds < 1:
-            raise UsageError("--evaluations and --seeds: give numbers of at least 1")
+        counts = _counts(arguments.evaluations)
+        if min(arguments.seeds, arguments.threads) < 1:
+            raise UsageError("--seeds and --threads: give numbers of at least 1")
+        torch.set_num_threads(arguments.threads)
         tables = {
             key: read_table(arguments.table, arguments.quality, key) for key in arguments.latency
         }
         samplers = chosen_samplers(arguments.samplers)
-    except (UsageError, ValueError) as error:
+    except UsageError as error:
         print(error, file=sys.stderr)
         return 2
     head = "".join(f"{f'% at {count}':>16}" for count in counts)
@@ -204,6 +229,14 @@ def main() -> int:
             runs = [run(table, sampler, seed, counts) for seed in range(arguments.seeds)]
             print(f"{key:18}{sampler:18}{_line(runs, counts)}", flush=True)
     return 0
+
+
+def _counts(text: str) -> list[int]:
+    """Counts of evaluations, ascending."""
+    words = text.split(",")
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise UsageError(f"--evaluations {text}: give numbers of at least 1, as in 30,100")
+    return sorted({int(word) for word in words})
 
 
 def _line(runs: Sequence[Run], counts: Sequence[int]) -> str:

@@ -105,8 +105,8 @@ def _similarity(network: Network, coupling: Coupling, moments: Mapping[str, Tens
     """Cosines ``(n, n)`` between the channels' activations wherever they are read.
 
     Of activations as they are, not of what differs from their mean: filters that are on where the
-    others are off are unlike them, although each could be told from the other. Every reader counts
-    the same. Channels that are never on are like none.
+    others are off are unlike them, although each could be told from the other. Every reader's input
+    as a whole counts the same. Channels that are never on are like none.
     """
     total = torch.zeros(coupling.channels, coupling.channels, dtype=torch.float64)
     for cut in coupling.cuts:

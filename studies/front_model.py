@@ -35,9 +35,8 @@ _MARGIN = 0.1
 _MOST_COMPARED = 32
 #: Steps of it modulo 1 fill the unit interval evenly.
 _GOLDEN = (5**0.5 - 1) / 2
-#: Stands for an objective: how far constraints do not hold. Beyond that all is alike: 74 times the
-#: typical value.
-_VIOLATION, _FAR_OFF = -1, 5.0
+#: Stands for an objective: whether constraints hold.
+_FEASIBLE = -1
 
 
 @dataclass(kw_only=True)
@@ -112,14 +111,12 @@ class FrontModel:
         )
         self._values = np.zeros((0, len(signs)))
         self._sizes = np.zeros(0, dtype=np.intp)
-        self._on_front, self._violation = np.zeros(0, dtype=bool), np.zeros(0)
+        self._on_front, self._feasible = np.zeros(0, dtype=bool), np.zeros(0)
         self._kernels: dict[int, tuple[int, Kernel]] = {}
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Take in finished trials; one without values and constraints says nothing."""
-        told = [
-            o for o in outcomes if o.params and (o.values or o.rungs or o.violation is not None)
-        ]
+        told = [o for o in outcomes if o.params and (o.values or o.rungs or o.feasible is not None)]
         if not told:
             return
         described = self._pool.describe([outcome.params for outcome in told])
@@ -135,8 +132,8 @@ class FrontModel:
         self._values = np.concatenate([self._values, values])
         self._sizes = np.append(self._sizes, [max(len(o.rungs), 1) for o in told])
         self._on_front = np.append(self._on_front, [outcome.on_front for outcome in told])
-        violation = [np.nan if o.violation is None else o.violation for o in told]
-        self._violation = np.append(self._violation, violation)
+        holds = [np.nan if o.feasible is None else float(o.feasible) for o in told]
+        self._feasible = np.append(self._feasible, holds)
 
     @property
     def count(self) -> int:
@@ -221,15 +218,15 @@ class FrontModel:
         return reference
 
     def _chance(self, candidates: Candidates) -> Array:
-        """How likely constraints hold, from how far they did or did not."""
-        judged = self._violation[~np.isnan(self._violation)]
-        if (judged <= 0).all() or len(judged) < _LEAST:
+        """How likely constraints hold, from trials for which they did and did not."""
+        judged = self._feasible[np.isfinite(self._feasible)]
+        if judged.all() or len(judged) < _LEAST:
             return np.ones(len(candidates.params))
-        observations = self._observations(_VIOLATION, len(self._outcomes))
-        mean, deviation = QualityModel(self._kernel(_VIOLATION), observations).predict(
+        observations = self._observations(_FEASIBLE, len(self._outcomes))
+        mean, deviation = QualityModel(self._kernel(_FEASIBLE), observations).predict(
             candidates.features
         )
-        chance: Array = torch.special.ndtr(torch.from_numpy(-mean / deviation)).numpy()
+        chance: Array = torch.special.ndtr(torch.from_numpy((mean - 0.5) / deviation)).numpy()
         return chance
 
     def _kernel(self, objective: int) -> Kernel:
@@ -244,7 +241,7 @@ class FrontModel:
             if len(observations.value) < _LEAST:
                 count = len(self._outcomes)
                 observations = self._observations(objective, count, _MOST_FITTED)
-            if objective != _VIOLATION:
+            if objective != _FEASIBLE:
                 warp = ShortfallWarp.of(observations.value)
                 observations = replace(observations, value=warp(observations.value))
             known = (count, fit(observations, self._pool.features.layout))
@@ -253,10 +250,10 @@ class FrontModel:
 
     def _observations(self, objective: int, count: int, most: int = _MOST_USED) -> Observations:
         """What the first ``count`` outcomes say of an objective, from the ``most`` telling ones."""
-        if objective == _VIOLATION:
-            judged = np.flatnonzero(~np.isnan(self._violation[:count]))
+        if objective == _FEASIBLE:
+            judged = np.flatnonzero(np.isfinite(self._feasible[:count]))
             judged = judged[:: max(1, -(-len(judged) // most))]
-            return _final(self.features[judged], _near_zero(self._violation[judged]))
+            return _final(self.features[judged], self._feasible[judged])
         rows = self._telling(objective, count, most)
         if objective > 0 or not any(self._outcomes[i].rungs for i in rows):
             return _final(self.features[rows], self._values[rows, objective])
@@ -315,15 +312,6 @@ def _fitted_at(count: int) -> int:
 
 def _final(features: NDArray[np.floating], value: Array) -> Observations:
     return Observations(features=features.astype(float), stage=np.zeros(len(value)), value=value)
-
-
-def _near_zero(violation: Array) -> Array:
-    """Violations on a scale that is fine about 0, where it is decided, and coarse far off."""
-    there = np.abs(violation[np.isfinite(violation)])
-    typical = float(np.median(there)) if len(there) else 0.0
-    scaled = np.arcsinh(violation / typical) if typical > 0 else np.sign(violation)
-    near: Array = np.clip(scaled, -_FAR_OFF, _FAR_OFF)
-    return near
 
 
 def _rungs(outcome: Outcome, last: float) -> dict[float, float]:

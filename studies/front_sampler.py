@@ -60,11 +60,11 @@ class FrontSampler(optuna.samplers.BaseSampler):
     With ``by_ratio`` these are positive and count by their ratios, so that the cheap part of a
     front is worth as much as the dear one; far below the largest of them they hardly count.
     Candidates that are not ``feasible`` are never proposed; such that violate constraints set on
-    trials are no part of the front, and are avoided as far as a model can tell. Both functions get
-    the parameters of a candidate; a ``KeyError`` means that one of them is missing, and leaves it
-    out. Trials that run or wait count as tried. Intermediate values of a trial are earlier values
-    of the first objective, by samples trained on, and the model learns from those of stopped trials
-    too.
+    trials are no part of the front, and a model learns from which trials held them how likely
+    others do. Both functions get the parameters of a candidate; a ``KeyError`` means that one of
+    them is missing, and leaves it out. Trials that run or wait count as tried. Intermediate values
+    of a trial are earlier values of the first objective, by samples trained on, and the model
+    learns from those of stopped trials too.
 
     ``space`` is what candidates are drawn from. Without one it is what the study's trials asked
     for, so that the very first trial is random and unchecked, and parameters may depend on others.

@@ -22,26 +22,21 @@ class Outcome:
     """A finished trial: every number is to be made small.
 
     ``values`` is None unless the trial is complete. ``rungs`` are earlier values of the first
-    objective by step. ``violation`` is the largest constraint, above 0 where one does not hold, and
-    None where none was set. A trial that ``failed`` may have been about to ask for more parameters.
+    objective by step. ``feasible`` is None where no constraint was set. A trial that ``failed`` may
+    have been about to ask for more parameters.
     """
 
     number: int
     params: Params
     values: tuple[float, ...] | None
     rungs: Mapping[float, float]
-    violation: float | None
+    feasible: bool | None
     failed: bool
-
-    @property
-    def tells_something(self) -> bool:
-        """Whether a model can learn from it."""
-        return bool(self.values or self.rungs) or self.violation is not None
 
     @property
     def on_front(self) -> bool:
         """Whether it may be part of the front."""
-        return self.values is not None and not (self.violation or 0.0) > 0
+        return self.values is not None and self.feasible is not False
 
 
 class TrialHistory:
@@ -100,14 +95,9 @@ class TrialHistory:
             params=_params(trial),
             values=values,
             rungs=rungs,
-            violation=max(map(_or_infinite, constraints), default=None),
+            feasible=all(c <= 0 for c in constraints) if constraints else None,
             failed=not learns,
         )
-
-
-def _or_infinite(constraint: float) -> float:
-    """What is not a number does not hold."""
-    return math.inf if math.isnan(constraint) else constraint
 
 
 def _early_values(trial: FrozenTrial) -> dict[int, float]:

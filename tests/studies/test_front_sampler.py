@@ -197,24 +197,6 @@ def test_violated_constraints_are_avoided_and_are_no_part_of_the_front() -> None
     assert sum(late) <= 5  # the best qualities are all there
 
 
-def test_constraints_are_learnt_by_how_far_they_hold() -> None:
-    """The best there are would be outside, and no parameter decides alone."""
-
-    def objective(trial: optuna.Trial) -> tuple[float, float]:
-        values = [trial.suggest_int(f"n{i}", 0, 9) for i in range(4)]
-        trial.set_constraint("sum", float(sum(values) - 15))
-        return float(sum(v * v for v in values)), float(values[0])
-
-    def violated(sampler: optuna.samplers.BaseSampler) -> int:
-        study = study_of(sampler)
-        study.optimize(objective, n_trials=60)
-        return sum(max(trial.constraints.values()) > 0 for trial in study.trials)
-
-    ours = [violated(FrontSampler(seed=seed)) for seed in range(3)]
-    others = [violated(optuna.samplers.RandomSampler(seed=seed)) for seed in range(3)]
-    assert statistics.fmean(ours) < statistics.fmean(others)
-
-
 def test_costs_of_trials_that_broke_off_are_unknown() -> None:
     def known(params: Params) -> float:
         return float(params["x"]) + float(params["y"])  # type: ignore[arg-type]
