@@ -85,8 +85,10 @@ def best(choice: Callable[[Architecture], bool]) -> Event:
 
 
 def pruned_harder(simple: str, other: str, *, by: float) -> Event:
-    """On the average over the front, ``simple``'s decoder gives up so much more of its filters.
+    """Where the front prunes two decoders differently, ``simple``'s gives up more on the average.
 
+    Networks that prune both alike say nothing of which can spare more; the cheapest network of all
+    and the unpruned one always do, so a mean over the whole front falls as the front gets longer.
     Of the decoder alone: what a task reads of shared stages is free to prune for either task. Not
     judged by the best Δm: what is free to prune does not raise it, it makes the same Δm cheaper.
     """
@@ -96,7 +98,8 @@ def pruned_harder(simple: str, other: str, *, by: float) -> Event:
             p.architecture.ratio(simple, "decoder") - p.architecture.ratio(other, "decoder")
             for p in front
         ]
-        return sum(gaps) / len(gaps) >= by
+        told = [gap for gap in gaps if gap]
+        return bool(told) and sum(told) / len(told) >= by
 
     return found
 

@@ -71,9 +71,9 @@ class PlainDisplay(Observer):
         self._pace.training_ends(title)
 
     def trial_ends(self, record: TrialRecord) -> None:
-        """A line for a trial that was trained or failed; others are counted."""
+        """A line for a trial that was trained, stopped early or failed; others are counted."""
         self._pace.trial_ends(record)
-        if record.status in ("complete", "failed"):
+        if record.status in ("complete", "stopped", "failed"):
             self.message(f"{trial_line(record)} [{self._pace.summary()}]")
 
     def _is_time(self) -> bool:

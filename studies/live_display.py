@@ -88,9 +88,9 @@ class LiveDisplay(Observer):
         self._hide(title)
 
     def trial_ends(self, record: TrialRecord) -> None:
-        """A line for a trial that was trained or failed; others are counted."""
+        """A line for a trial that was trained, stopped early or failed; others are counted."""
         self._pace.trial_ends(record)
-        if record.status in ("complete", "failed"):
+        if record.status in ("complete", "stopped", "failed"):
             self.message(trial_line(record))
         self._show("candidates", self._pace.trained, self._pace.trials, self._pace.summary())
 

@@ -63,8 +63,9 @@ def test_without_a_terminal_plain_lines() -> None:
         "single-task depth: training",
     ]
     assert lines[3].startswith("trial 0: Δm +1.5 %, 20 GMAC, depth 0.750 (12 s) [1 of 2 done")
-    assert lines[4].startswith("trial 3 failed: diverged [1 of 2 done, 1 stopped early, 1 refused")
-    assert len(lines) == 5
+    assert lines[4].startswith("trial 4 stopped: ")
+    assert lines[5].startswith("trial 3 failed: diverged [1 of 2 done, 1 stopped early, 1 refused")
+    assert len(lines) == 6
     assert not [c for c in out.getvalue() if not c.isprintable() and c != "\n"]
 
 
