@@ -6,12 +6,14 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from nas.resolution import Resolution
+from search_spaces.filter_ratios import FilterRatio
 
 SIZE = Resolution(64, 32)
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -118,6 +120,28 @@ def test_planted_networks_are_within_their_spaces_and_found_by_their_events(
         truth, contrast = experiment.truths[0], experiment.contrasts[0]
         assert truth.found([truths.Point(architecture=contrast.planted, delta_m=1.0)])
         assert not truth.found([truths.Point(architecture=contrast.contrary, delta_m=1.0)])
+
+
+def test_networks_that_prune_both_alike_do_not_tell_which_can_spare_more(
+    truths: ModuleType,
+) -> None:
+    world = next(e for e in truths.EXPERIMENTS if e.name == "prune").world
+
+    def point(simple: float, texture: float) -> Any:
+        ratios = {"simple": simple, "texture": texture}
+        pruning = tuple(
+            FilterRatio(task=task, part="decoder", ratio=ratio)
+            for task, ratio in ratios.items()
+            if ratio
+        )
+        network = truths.network(world, width=16, decoder_width=32, pruning=pruning)
+        return truths.Point(architecture=network, delta_m=0.0)
+
+    found = truths.pruned_harder("simple", "texture", by=0.25)
+    alike = [point(0.0, 0.0), point(0.75, 0.75), point(0.5, 0.5)]
+    assert not found(alike)
+    assert found([*alike, point(0.75, 0.25), point(0.5, 0.25)])
+    assert not found([*alike, point(0.75, 0.25), point(0.25, 0.5)])
 
 
 def test_the_best_network_of_a_front_decides(truths: ModuleType) -> None:
