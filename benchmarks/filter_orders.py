@@ -153,14 +153,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    reached: dict[str, dict[str, list[float]]] = {
-        name: {task: [] for task in _TASKS} for name in ORDERS
-    }
-    constants: dict[str, float] = {}
     if min(arguments.networks, arguments.seeds, arguments.threads) < 1:
         print("--networks, --seeds and --threads: give numbers of at least 1", file=sys.stderr)
         return 2
     torch.set_num_threads(arguments.threads)
+    reached: dict[str, dict[str, list[float]]] = {
+        name: {task: [] for task in _TASKS} for name in ORDERS
+    }
+    constants: dict[str, float] = {}
     for seed in range(arguments.seeds):
         problem = _problem(seed)
         bench = open_workbench(problem)

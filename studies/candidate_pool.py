@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from studies.candidate_space import CandidateSpace, Params
 Array = NDArray[np.float64]
 #: A value that is exact before a candidate is evaluated.
 Known = Callable[[Params], float]
+T = TypeVar("T")
 Draw = Callable[[random.Random], Params]
 
 #: Draws of a block, blocks at a time, and trials after which the oldest block is replaced.
@@ -75,7 +77,8 @@ class CandidatePool:
 
     def describe(self, params: Sequence[Params]) -> Candidates:
         """Costs and features of what trials asked for, also if a cost is not a number."""
-        return self._candidates(list(params), self._costs(params))
+        so_far = [unless_missing(known, math.nan) for known in self._known]
+        return self._candidates(list(params), _rows(so_far, params))
 
     def candidates(self, front: Sequence[tuple[int, Params]], count: int) -> Candidates:
         """What to choose from after ``count`` trials or choices; empty where nothing is feasible.
@@ -136,10 +139,7 @@ class CandidatePool:
         return list(found.values())
 
     def _allows(self, params: Params) -> bool:
-        try:
-            return self._feasible is None or self._feasible(params)
-        except KeyError:  # as of costs
-            return False
+        return self._feasible is None or self._feasible(params)
 
     def _drawn(self, name: str, draw: Draw, wanted: int) -> Candidates:
         params = self._draws(name, draw, wanted)
@@ -152,22 +152,31 @@ class CandidatePool:
         return self._candidates(kept, costs[there])
 
     def _costs(self, params: Sequence[Params]) -> Array:
-        values = [[_cost(known, p) for known in self._known] for p in params]
-        return np.array(values, dtype=float).reshape(len(params), len(self._known))
+        return _rows(self._known, params)
 
     def _candidates(self, params: list[Params], costs: Array) -> Candidates:
         return Candidates(params=params, costs=costs, features=self.features.encode(params, costs))
 
 
-def _cost(known: Known, params: Params) -> float:
-    """A cost; not a number where a parameter that it depends on is missing.
+def _rows(known: Sequence[Known], params: Sequence[Params]) -> Array:
+    """Costs (C, K)."""
+    values = [[cost(p) for cost in known] for p in params]
+    return np.array(values, dtype=float).reshape(len(params), len(known))
 
-    So it is of a trial that broke off, or asks, and of a space that learnt from such trials.
+
+def unless_missing(function: Callable[[Params], T], otherwise: T) -> Callable[[Params], T]:
+    """A function that has a value also where a parameter it needs is missing.
+
+    One is of a trial that broke off, or asks, and of what a space draws that learnt from such.
     """
-    try:
-        return known(params)
-    except KeyError:
-        return math.nan
+
+    def asked(params: Params) -> T:
+        try:
+            return function(params)
+        except KeyError:
+            return otherwise
+
+    return asked
 
 
 def _some(front: Sequence[tuple[int, Params]], period: int) -> Sequence[tuple[int, Params]]:

@@ -52,20 +52,30 @@ class Tried:
         self._keys: set[Hashable] = set()
         self._values: dict[frozenset[str], set[tuple[Value, ...]]] = {}
 
-    def add(self, params: Params, *, whole: bool) -> None:
-        """Remember what a trial used; without parameters it says nothing.
+    def add(self, params: Params, *, whole: bool) -> bool:
+        """Remember what a trial used, and tell whether it was another candidate than all before.
 
-        ``whole`` is false for a trial that may have been about to ask for more.
+        Without parameters it says nothing. ``whole`` is false for a trial that may have been about
+        to ask for more.
         """
         if not params:
-            return
+            return False
+        before = len(self._keys)
         self._keys.add(self._space.key(params))
-        if not whole:
-            return
-        self._values.setdefault(frozenset(params), set()).add(_values_of(params, params))
+        if whole:
+            self._values.setdefault(frozenset(params), set()).add(_values_of(params, params))
+        return len(self._keys) > before
+
+    def __len__(self) -> int:
+        """Different candidates, one that was cut off and tried again counted once."""
+        return len(self._keys)
+
+    def has(self, params: Params) -> bool:
+        """Whether a trial was this candidate itself, as far as it had been asked for."""
+        return self._space.key(params) in self._keys
 
     def __contains__(self, params: Params) -> bool:
-        if self._space.key(params) in self._keys:
+        if self.has(params):
             return True
         there = params.keys()
         return any(

@@ -6,7 +6,7 @@ import math
 import random
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,8 +17,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from studies.candidate_features import CandidateFeatures
-from studies.candidate_pool import CandidatePool, Candidates, Known
+from studies.candidate_pool import CandidatePool, Candidates, Known, unless_missing
 from studies.candidate_space import CandidateSpace, Params, Tried, Value
 from studies.errors import UsageError
 from studies.front_model import FrontModel
@@ -61,13 +60,14 @@ class FrontSampler(optuna.samplers.BaseSampler):
     front is worth as much as the dear one; far below the largest of them they hardly count.
     Candidates that are not ``feasible`` are never proposed; such that violate constraints set on
     trials are no part of the front, and a model learns from which trials held them how likely
-    others do. Both functions get the parameters of a candidate; a ``KeyError`` means that one of
-    them is missing, and leaves it out. Trials that run or wait count as tried. Intermediate values
-    of a trial are earlier values of the first objective, by samples trained on, and the model
-    learns from those of stopped trials too.
+    others do. Trials that run or wait count as tried. Intermediate values of a trial are earlier
+    values of the first objective, by samples trained on, and the model learns from those of stopped
+    trials too.
 
     ``space`` is what candidates are drawn from. Without one it is what the study's trials asked
-    for, so that the very first trial is random and unchecked, and parameters may depend on others.
+    for, so that the very first trial is random and unchecked, and parameters may depend on others;
+    where ``known`` or ``feasible`` then raise ``KeyError``, for want of a parameter, a candidate is
+    left out.
     What is proposed follows from the seed and the study's trials, also with another sampler object
     of the same arguments; where more than 32 are evaluated at a time it depends on what this object
     saw, too, as some are chosen ahead. Where nothing new is found, as in a space that was tried
@@ -165,6 +165,9 @@ class _Search:
     ) -> None:
         self._study = (study._storage, study._study_id)
         self._given, self._known, self._feasible, self._seed = space, known, feasible, seed
+        if space is None:  # what is drawn may be as a trial that broke off
+            self._known = {m: unless_missing(known[m], math.nan) for m in known}
+            self._feasible = feasible and unless_missing(feasible, False)
         self._by_ratio = by_ratio
         self._signs = [-1.0 if d == StudyDirection.MAXIMIZE else 1.0 for d in study.directions]
         self._history = TrialHistory(study.directions)
@@ -237,7 +240,9 @@ class _View:
         self.space = space
         self._pool, self._model, self._seed = pool, model, seed
         self._tried = Tried(space)
-        self._times = _Times(space, pool.features)
+        #: How often each choice was tried, also by what failed or was refused: what can never be
+        #: trained is not asked for again and again.
+        self._times: Rows = np.zeros(len(pool.features.choices), dtype=np.intp)
         self._learnt = 0
         self._ahead: deque[Params] = deque()
         self._ended, self._choices, self._latest = 0, 0.0, 0
@@ -247,8 +252,9 @@ class _View:
         new = finished[self._learnt :]
         self._learnt = len(finished)
         for outcome in new:
-            self._tried.add(outcome.params, whole=not outcome.failed)
-            self._times.add(outcome.params, whole=not outcome.failed)
+            whole = not outcome.failed
+            if self._tried.add(outcome.params, whole=whole):
+                self._times += self._pool.features.taken(outcome.params, whole=whole)
         self._model.learn(new)
 
     def propose(self, count: int, ended: int, awaited: Sequence[Params]) -> Params:
@@ -257,8 +263,7 @@ class _View:
         ``ended`` of them are no longer ``awaited``.
         """
         going_on = Tried(self.space)
-        for params in awaited:
-            going_on.add(params, whole=False)
+        others = [p for p in awaited if going_on.add(p, whole=False) and not self._tried.has(p)]
 
         def is_new(params: Params) -> bool:
             return params not in self._tried and params not in going_on
@@ -272,7 +277,7 @@ class _View:
             if is_new(params):
                 return params
         candidates = self._pool.candidates(self._model.front(), self._drawn(ended, len(awaited)))
-        chosen = self._chosen(candidates, awaited, count, is_new)
+        chosen = self._chosen(candidates, awaited, others, count, is_new)
         self._ahead.extend(chosen[1:])
         return chosen[0] if chosen else next(filter(is_new, self._pool.spare(count)), {})
 
@@ -294,10 +299,14 @@ class _View:
         self,
         candidates: Candidates,
         awaited: Sequence[Params],
+        others: Sequence[Params],
         count: int,
         is_new: Callable[[Params], bool],
     ) -> list[Params]:
-        """The most promising new candidate, and more of them where many are awaited."""
+        """The most promising new candidate, and more of them where many are awaited.
+
+        ``others`` are the awaited ones that nobody tried before, each once.
+        """
         if not candidates.params:
             return []
         order = np.random.default_rng([self._seed, count]).permutation(len(candidates.params))
@@ -306,10 +315,8 @@ class _View:
             outlook = self._model.outlook(candidates, awaited)
         score = outlook.growth() if outlook else self._novelty(candidates, awaited, count)
         first = np.zeros(len(score), dtype=bool)
-        if outlook:
-            tried, times = self._times.with_awaited(awaited)
-            if tried % _RARELY == 0:
-                first = self._rare(candidates, times, is_new)
+        if outlook and (len(self._tried) + len(others)) % _RARELY == 0:
+            first = self._rare(candidates, others, is_new)
         places = order[np.lexsort((-score[order], ~first[order]))]
         new = (place for place in places if is_new(candidates.params[place]))
         more = len(awaited) // _AT_ONCE
@@ -325,7 +332,7 @@ class _View:
         return [candidates.params[place] for place in islice(new, 1)]
 
     def _rare(
-        self, candidates: Candidates, times: Rows, is_new: Callable[[Params], bool]
+        self, candidates: Candidates, others: Sequence[Params], is_new: Callable[[Params], bool]
     ) -> NDArray[np.bool_]:
         """Which candidates have the choice that was tried least, if that is not often.
 
@@ -335,6 +342,7 @@ class _View:
         again.
         """
         features = self._pool.features
+        times = self._times + sum(features.taken(params, whole=False) for params in others)
         share = np.where(times < _OFTEN, times * features.choices_beside, np.inf)
         there = candidates.features[:, features.choices] > 0
         least = np.where(there, share, np.inf).min(axis=1, initial=np.inf)
@@ -355,28 +363,3 @@ class _View:
             wanted = ((count + 0.5) * _GOLDEN) % 1
             score = np.where(np.abs(rank - wanted) <= _NEAR / 2, score + _FAR, score)
         return score
-
-
-class _Times:
-    """How many different candidates were tried, and how often each choice among them.
-
-    Also such that failed or were refused: what can never be trained is not asked for again and
-    again. One that was cut off and is tried again counts once.
-    """
-
-    def __init__(self, space: CandidateSpace, features: CandidateFeatures) -> None:
-        self._space, self._features = space, features
-        self._keys: set[Hashable] = set()
-        self._times: Rows = np.zeros(len(features.choices), dtype=np.intp)
-
-    def add(self, params: Params, *, whole: bool) -> None:
-        """Count a trial that ended; without parameters it says nothing."""
-        if params and (key := self._space.key(params)) not in self._keys:
-            self._keys.add(key)
-            self._times = self._times + self._features.taken(params, whole=whole)
-
-    def with_awaited(self, awaited: Sequence[Params]) -> tuple[int, Rows]:
-        """Candidates, and times of each choice, those counted that are being tried."""
-        new = {key: p for p in awaited if (key := self._space.key(p)) not in self._keys}
-        taken = [self._features.taken(params, whole=False) for params in new.values()]
-        return len(self._keys) + len(new), self._times + np.sum(taken, axis=0, dtype=np.intp)

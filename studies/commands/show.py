@@ -8,7 +8,6 @@ import json
 from nas.cost import DEPLOYMENT
 from nas.resolution import Resolution
 from search_spaces.architecture import Architecture
-from search_spaces.spelling import one_line
 from studies.commands.networks import is_trial, offered_tasks, read_network
 from studies.errors import StudyError
 from studies.tree import network_tree, tree_json
@@ -22,7 +21,8 @@ def run(args: argparse.Namespace) -> int:
         architecture = read_network(args.network, offered_tasks(args.network, args.tasks))
         resolution, metrics, standing = DEPLOYMENT, {}, ""
     if args.json:
-        print(json.dumps(tree_json(architecture, resolution, metrics), indent=2))
+        document = tree_json(architecture, resolution, metrics)
+        print(json.dumps(document | ({"standing": standing} if standing else {}), indent=2))
         return 0
     from studies.report import page
     from studies.tree_drawing import draw_tree
@@ -49,5 +49,5 @@ def _of_trial(
         record.architecture,
         budget_from(store.settings().get("budget")).deployment.resolution,
         record.metrics,
-        "" if record.status == "complete" else one_line(trial_line(record)),
+        "" if record.status == "complete" else trial_line(record),
     )

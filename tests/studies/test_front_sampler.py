@@ -218,6 +218,13 @@ def test_costs_of_trials_that_broke_off_are_unknown() -> None:
     assert len(study.trials) == 25
 
 
+def test_with_a_space_of_its_own_a_missing_parameter_is_an_error() -> None:
+    """What is drawn there is whole: a name that is not in it is misspelt."""
+    sampler = FrontSampler(space=optuna_space(), known={1: lambda p: float(p["size"])})  # type: ignore[arg-type]
+    with pytest.raises(KeyError):
+        study_of(sampler).optimize(two, n_trials=1)
+
+
 def test_running_and_waiting_candidates_are_not_proposed_again() -> None:
     study = study_of(FrontSampler(known={1: cost}, seed=0))
     study.optimize(two, n_trials=8)
@@ -315,18 +322,18 @@ def test_continuous_parameters_are_searched_too() -> None:
     assert study.best_value < 0.02
 
 
-def test_four_numbers_are_searched_better_than_at_random() -> None:
-    def objective(trial: optuna.Trial) -> float:
-        return sum((trial.suggest_float(f"x{i}", -5, 5) - 1.0) ** 2 for i in range(4))
+def test_four_numbers_are_found_in_sixty_trials() -> None:
+    """Random draws end at 5; with weights as free as those of choices it was 1.2."""
 
-    def best(sampler: optuna.samplers.BaseSampler) -> float:
-        study = study_of(sampler, ["minimize"])
+    def objective(trial: optuna.Trial) -> float:
+        return sum((trial.suggest_float(f"x{i}", -5, 5) - i) ** 2 for i in range(4))
+
+    def best(seed: int) -> float:
+        study = study_of(FrontSampler(seed=seed), ["minimize"])
         study.optimize(objective, n_trials=60)
         return study.best_value
 
-    ours = [best(FrontSampler(seed=seed)) for seed in range(3)]
-    others = [best(optuna.samplers.RandomSampler(seed=seed)) for seed in range(3)]
-    assert statistics.median(ours) < 0.3 * statistics.median(others)
+    assert statistics.median(best(seed) for seed in range(5)) < 0.5
 
 
 def test_stopped_trials_teach_by_their_early_values() -> None:

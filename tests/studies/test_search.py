@@ -20,6 +20,7 @@ from nas.training import Training, TrainingError
 from search_spaces.architecture import Architecture
 from search_spaces.presets import shared, single_task
 from studies.admission import network_key
+from studies.cli import main
 from studies.config import SearchConfig
 from studies.errors import StudyError
 from studies.opening import load_study
@@ -269,6 +270,18 @@ def test_candidates_behind_the_front_are_stopped_at_a_rung(climbed: Any) -> None
         assert [rung.samples for rung in trial.rungs] == [0, 8, 16]
         assert trial.rungs[-1].values == trial.values
     assert not {trial.number for trial in result.stopped} & {t.number for t in result.front}
+
+
+def test_what_is_shown_of_a_stopped_trial_says_so(
+    climbed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = climbed.result
+    for trial, says in ((result.stopped[0], True), (result.complete[0], False)):
+        command = ["show", str(trial.number), "--storage", result.storage, "--study", result.study]
+        assert main(command) == 0
+        assert (f"trial {trial.number} stopped: after" in capsys.readouterr().out) is says
+        assert main([*command, "--json"]) == 0
+        assert ("standing" in json.loads(capsys.readouterr().out)) is says
 
 
 def test_the_front_sampler_neither_repeats_a_network_nor_exceeds_the_budget(climbed: Any) -> None:
